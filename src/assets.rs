@@ -1,0 +1,89 @@
+//! The files that the binary carries, and the same shape read from a folder: name → text.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// Every file below `config/` and `templates/` of the source tree, by its path from the root.
+pub const EMBEDDED: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/assets.rs"));
+
+/// Text files by their path below some folder, `/` between the parts.
+#[derive(Debug, Clone, Default)]
+pub struct Files {
+    /// Where they came from, for messages: a folder, or `built-in`.
+    pub origin: String,
+    files: BTreeMap<String, String>,
+}
+
+/// A folder or a file in it could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {source}", path.display())]
+pub struct ReadError {
+    /// The path as it was tried.
+    pub path: PathBuf,
+    #[source]
+    source: io::Error,
+}
+
+impl Files {
+    /// The embedded files below `folder` (for example `templates`), with their names relative to it.
+    pub fn embedded(folder: &str) -> Self {
+        let below = |name: &str| Some(name.strip_prefix(folder)?.strip_prefix('/')?.to_owned());
+        let files =
+            EMBEDDED.iter().filter_map(|(name, text)| Some((below(name)?, (*text).to_owned()))).collect();
+        Self { origin: "built-in".to_owned(), files }
+    }
+
+    /// All text files below `dir`; hidden files and editors' backups (`…~`) are left out.
+    ///
+    /// # Errors
+    /// When the folder or one of its files cannot be read or is not UTF-8.
+    pub fn from_dir(dir: &Path) -> Result<Self, ReadError> {
+        let mut files = BTreeMap::new();
+        collect(dir, "", &mut files)?;
+        Ok(Self { origin: dir.display().to_string(), files })
+    }
+
+    /// The text of one file.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.files.get(name).map(String::as_str)
+    }
+
+    /// Names and texts, ordered by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.files.iter().map(|(name, text)| (name.as_str(), text.as_str()))
+    }
+
+    /// What a message should call the file: `built-in: ja/…` or its path.
+    pub fn place(&self, name: &str) -> String {
+        if self.origin == "built-in" { format!("built-in {name}") } else { format!("{}/{name}", self.origin) }
+    }
+}
+
+impl FromIterator<(String, String)> for Files {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(files: I) -> Self {
+        Self { origin: "given".to_owned(), files: files.into_iter().collect() }
+    }
+}
+
+fn collect(dir: &Path, below: &str, files: &mut BTreeMap<String, String>) -> Result<(), ReadError> {
+    let failed = |path: &Path| {
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        move |source| ReadError { path, source }
+    };
+    for entry in fs::read_dir(dir).map_err(failed(dir))? {
+        let entry = entry.map_err(failed(dir))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with('.') || name.ends_with('~') {
+            continue;
+        }
+        let path = entry.path();
+        let name = format!("{below}{name}");
+        if path.is_dir() {
+            collect(&path, &format!("{name}/"), files)?;
+        } else {
+            files.insert(name, fs::read_to_string(&path).map_err(failed(&path))?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,63 @@
+//! RabbitMQ: the only part that names lapin.
+//!
+//! lapin's auto-recovery is off (it hangs for good once its budget is spent); [`supervise`] connects, declares and
+//! consumes anew after whatever happened. Every operation has a timeout. Each lane and the publisher have a connection
+//! of their own, so that a blocked publisher can still acknowledge and a full lane can't slow another.
+
+mod ack;
+mod connection;
+mod consume;
+mod file;
+mod publish;
+mod topology;
+mod url;
+
+use std::time::Duration;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use self::connection::{BrokerError, probe};
+pub use self::consume::{Consumer, Delivered, Handle, Handled};
+pub use self::file::{Entry, EventFile};
+pub use self::publish::{Outgoing, Publisher};
+pub use self::topology::Names;
+pub use self::url::AmqpUrl;
+
+/// No single operation on the broker takes longer; a publish that does is unknown, not failed.
+pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// `[broker]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BrokerConfig {
+    /// The nodes of a cluster, tried in turn.
+    #[schemars(length(min = 1))]
+    pub urls: Vec<AmqpUrl>,
+    /// Prefix of our queues and exchanges.
+    pub prefix: String,
+    /// The exchange that upstream publishes to.
+    pub exchange: String,
+    /// Who makes the topology.
+    pub topology: Topology,
+}
+
+/// Who makes exchanges, queues and bindings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Topology {
+    /// The worker declares everything.
+    Declare,
+    /// The worker only checks that everything is there.
+    Passive,
+}
+
+/// Headers of our own on retries and dead letters.
+pub mod header {
+    /// How often the event was tried.
+    pub const ATTEMPTS: &str = "x-shirase-attempts";
+    /// Why it was given up.
+    pub const REASON: &str = "x-shirase-reason";
+    /// Where and what, for a person.
+    pub const DETAIL: &str = "x-shirase-detail";
+}

@@ -1,0 +1,122 @@
+//! Which deliveries to acknowledge next: pure bookkeeping.
+//!
+//! Acknowledging one by one costs a third of the throughput, so what is done without a gap goes in one `multiple`
+//! acknowledgement. A slow delivery must not hold back those behind it: what still waits behind a gap the next time is
+//! acknowledged one by one.
+
+use std::collections::BTreeSet;
+
+/// The deliveries of one channel that are done but not acknowledged yet.
+#[derive(Debug, Default)]
+pub(super) struct AckWindow {
+    /// Every tag up to this one is acknowledged.
+    low: u64,
+    /// Done since the last look, above `low`.
+    done: BTreeSet<u64>,
+    /// Done before it, waiting behind a gap.
+    waiting: BTreeSet<u64>,
+    /// Acknowledged one by one, above `low`.
+    acknowledged: BTreeSet<u64>,
+}
+
+/// One acknowledgement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Ack {
+    pub tag: u64,
+    /// Also everything before it.
+    pub multiple: bool,
+}
+
+impl AckWindow {
+    /// A delivery is done. Tags count from 1 on each channel.
+    pub fn done(&mut self, tag: u64) {
+        self.done.insert(tag);
+    }
+
+    /// Something is done that is not acknowledged.
+    pub fn is_pending(&self) -> bool {
+        !self.done.is_empty() || !self.waiting.is_empty()
+    }
+
+    /// The acknowledgements to send now.
+    pub fn take(&mut self) -> Vec<Ack> {
+        let mut acks = Vec::new();
+        let before = self.low;
+        let mut is_new = false;
+        loop {
+            let next = self.low + 1;
+            let done = self.done.remove(&next) || self.waiting.remove(&next);
+            if !done && !self.acknowledged.remove(&next) {
+                break;
+            }
+            is_new |= done;
+            self.low = next;
+        }
+        if is_new {
+            let alone = self.low - before == 1;
+            acks.push(Ack { tag: self.low, multiple: !alone });
+        }
+        let overdue = std::mem::replace(&mut self.waiting, std::mem::take(&mut self.done));
+        acks.extend(overdue.iter().map(|tag| Ack { tag: *tag, multiple: false }));
+        self.acknowledged.extend(overdue);
+        acks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_is_done_without_a_gap_goes_in_one_acknowledgement() {
+        let mut window = AckWindow::default();
+        for tag in [2, 1, 3, 5] {
+            window.done(tag);
+        }
+        assert_eq!(window.take(), [Ack { tag: 3, multiple: true }]);
+        assert_eq!(window.take(), [Ack { tag: 5, multiple: false }]);
+        window.done(4);
+        assert_eq!(window.take(), [Ack { tag: 5, multiple: true }]);
+        window.done(6);
+        assert_eq!(window.take(), [Ack { tag: 6, multiple: false }]);
+        assert_eq!(window.take(), []);
+        assert!(!window.is_pending());
+    }
+
+    proptest! {
+        /// The broker's view: `multiple` acknowledges everything up to the tag that is not acknowledged yet.
+        #[test]
+        fn every_done_delivery_is_acknowledged_and_no_other(
+            order in Just((1..=40u64).collect::<Vec<_>>()).prop_shuffle(),
+            undone in proptest::collection::btree_set(1..=40u64, 0..10),
+            take_every in 1..7usize,
+        ) {
+            let mut window = AckWindow::default();
+            let mut unacknowledged: BTreeSet<u64> = (1..=40).collect();
+            let mut apply = |acks: Vec<Ack>| -> Result<(), TestCaseError> {
+                for ack in acks {
+                    if ack.multiple {
+                        let covered: Vec<u64> = unacknowledged.range(..=ack.tag).copied().collect();
+                        prop_assert!(covered.iter().all(|tag| !undone.contains(tag)), "acknowledged what is not done");
+                        covered.iter().for_each(|tag| { unacknowledged.remove(tag); });
+                    } else {
+                        prop_assert!(unacknowledged.remove(&ack.tag), "acknowledged twice: a channel error");
+                    }
+                }
+                Ok(())
+            };
+            for (index, tag) in order.iter().filter(|tag| !undone.contains(tag)).enumerate() {
+                window.done(*tag);
+                if index % take_every == 0 {
+                    apply(window.take())?;
+                }
+            }
+            apply(window.take())?;
+            apply(window.take())?;
+            prop_assert!(!window.is_pending());
+            prop_assert_eq!(unacknowledged, undone);
+        }
+    }
+}

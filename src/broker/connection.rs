@@ -1,0 +1,113 @@
+//! One supervised connection: connect, use, and after whatever ended it, again.
+
+use std::future::Future;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use lapin::{Channel, Connection, ConnectionProperties};
+use tokio::time::{error::Elapsed, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{AmqpUrl, BrokerConfig, Names, OPERATION_TIMEOUT, topology};
+use crate::telemetry;
+
+/// The handshake has no timeout of its own in lapin.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Something with the broker went wrong. Holds no message and no credentials.
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    /// The broker or the connection to it.
+    #[error("{0}")]
+    Lapin(#[from] lapin::Error),
+    /// No answer in time.
+    #[error("no answer within {} s", OPERATION_TIMEOUT.as_secs())]
+    Timeout(#[from] Elapsed),
+    /// The broker took our consumer away: its queue was deleted, or its node is going.
+    #[error("the broker cancelled the consumer (queue deleted?)")]
+    Cancelled,
+    /// A publish that no queue takes.
+    #[error("no queue takes the message")]
+    Unroutable,
+    /// The broker refused a publish.
+    #[error("the broker refused the message")]
+    Nacked,
+    /// There is no connection at the moment.
+    #[error("not connected")]
+    Disconnected,
+}
+
+/// Runs `use_it` with one connection after another until `stop`, whatever ends them. Nodes are tried in turn, with
+/// endless jittered pauses between 100 ms and 10 s that start over after a connection that worked.
+pub(super) async fn supervise<F, Fut>(role: &'static str, config: &BrokerConfig, stop: &CancellationToken, mut use_it: F)
+where
+    F: FnMut(Connection) -> Fut,
+    Fut: Future<Output = Result<(), BrokerError>>,
+{
+    let mut pauses = pauses();
+    for url in config.urls.iter().cycle() {
+        let connected = tokio::select! {
+            () = stop.cancelled() => return,
+            connected = connect(role, url) => connected,
+        };
+        let ended = match connected {
+            Ok(connection) => {
+                telemetry::broker_connected(role, &url.to_string());
+                pauses = self::pauses();
+                use_it(connection).await
+            }
+            Err(error) => Err(error),
+        };
+        let Err(error) = ended else { return };
+        let pause = pauses.next().unwrap_or(Duration::from_secs(10));
+        telemetry::broker_lost(role, &error.to_string(), pause);
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = sleep(pause) => {}
+        }
+    }
+}
+
+fn pauses() -> impl Iterator<Item = Duration> {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(10))
+        .with_jitter()
+        .without_max_times()
+        .build()
+}
+
+async fn connect(role: &str, url: &AmqpUrl) -> Result<Connection, BrokerError> {
+    let properties = ConnectionProperties::default().with_connection_name(format!("shirase {role}").into());
+    let connecting = Connection::connect_uri(url.uri.clone(), properties);
+    Ok(timeout(CONNECT_TIMEOUT, connecting).await??)
+}
+
+/// A channel on `connection`.
+pub(super) async fn channel(connection: &Connection) -> Result<Channel, BrokerError> {
+    within(connection.create_channel()).await
+}
+
+/// An operation under the common timeout.
+pub(super) async fn within<T>(operation: impl Future<Output = lapin::Result<T>>) -> Result<T, BrokerError> {
+    Ok(timeout(OPERATION_TIMEOUT, operation).await??)
+}
+
+/// Connects once to the first node that answers and checks the topology without changing it.
+///
+/// # Errors
+/// What the last node said.
+pub async fn probe(config: &BrokerConfig, names: &Names) -> Result<(), BrokerError> {
+    let mut last = BrokerError::Disconnected;
+    for url in &config.urls {
+        match connect("check", url).await {
+            Ok(connection) => {
+                let checked = topology::check(&connection, names).await;
+                let _ = timeout(OPERATION_TIMEOUT, connection.close(200, "done".into())).await;
+                return checked;
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}

@@ -1,0 +1,281 @@
+//! One lane: take deliveries as fast as they can be worked on, and carry out what becomes of each.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use lapin::message::Delivery;
+use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use lapin::{BasicProperties, Channel, Connection};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::ack::AckWindow;
+use super::connection::{channel, supervise, within};
+use super::publish::{Outgoing, Publisher};
+use super::{BrokerConfig, BrokerError, Names, OPERATION_TIMEOUT, header, topology};
+use crate::event::{Lane, RawEvent};
+
+/// A deleted queue is usually announced, but not always: after this long without a delivery the consumer looks.
+const IDLE_CHECK: Duration = Duration::from_secs(30);
+
+/// Acknowledgements wait this long for company.
+const ACK_EVERY: Duration = Duration::from_millis(5);
+
+/// Longest header value that is written; AMQP frames are bounded.
+const MAX_DETAIL: usize = 1000;
+
+const CONSUMER_TAG: &str = "shirase";
+
+/// An event as it was taken from a lane's queue.
+#[derive(Debug, Clone)]
+pub struct Delivered {
+    /// The message.
+    pub raw: RawEvent,
+    /// The lane.
+    pub lane: Lane,
+    /// From our own header: how often it was tried before.
+    pub attempts: u32,
+}
+
+/// What to do with a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handled {
+    /// Acknowledge.
+    Ack,
+    /// Bring it again later, then acknowledge.
+    Retry {
+        /// One of the schedule's steps.
+        delay: Duration,
+        /// Takes its place in the queue this much earlier, so that what failed together doesn't come back together.
+        earlier: Duration,
+        /// How often it was tried by then.
+        attempts: u32,
+    },
+    /// To the dead-letter queue, then acknowledge.
+    Dead {
+        /// The label.
+        reason: &'static str,
+        /// For a person.
+        detail: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
+    /// Nothing: the program stops, and the broker brings it again.
+    Abandon,
+}
+
+/// Whoever works on deliveries.
+pub trait Handle: Send + Sync + 'static {
+    /// Works on one; everything about it is durable when this returns.
+    fn handle(&self, delivered: Delivered) -> impl Future<Output = Handled> + Send;
+}
+
+/// Consumes one lane.
+pub struct Consumer<H> {
+    /// Where.
+    pub config: BrokerConfig,
+    /// What.
+    pub names: Names,
+    /// Which lane.
+    pub lane: Lane,
+    /// Deliveries worked on at once.
+    pub prefetch: u16,
+    /// For retries and dead letters.
+    pub publisher: Publisher,
+    /// Who works on them.
+    pub handler: Arc<H>,
+    /// Told whether the lane is being consumed.
+    pub consuming: watch::Sender<bool>,
+    /// Stops intake.
+    pub soft: CancellationToken,
+    /// Gives up what is in flight.
+    pub hard: CancellationToken,
+}
+
+impl<H: Handle> Consumer<H> {
+    /// Consumes until `soft`, then waits for what is in flight, until `hard`.
+    pub async fn run(self) {
+        // Shared by one connection after another: what the last one left in flight still counts.
+        let permits = Arc::new(Semaphore::new(usize::from(self.prefetch)));
+        let lane = Arc::new(self);
+        supervise(lane.lane.as_str(), &lane.config, &lane.soft, |connection| {
+            let (lane, permits) = (Arc::clone(&lane), Arc::clone(&permits));
+            async move {
+                let ended = lane.consume(&connection, &permits).await;
+                lane.consuming.send_replace(false);
+                // A connection that is already gone cannot be closed; nothing depends on it.
+                let _ = timeout(OPERATION_TIMEOUT, connection.close(200, "done".into())).await;
+                ended
+            }
+        })
+        .await;
+    }
+
+    async fn consume(self: &Arc<Self>, connection: &Connection, permits: &Arc<Semaphore>) -> Result<(), BrokerError> {
+        topology::prepare(connection, &self.names).await?;
+        let queue = self.names.lane(self.lane);
+        let channel = channel(connection).await?;
+        within(channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
+        let options = BasicConsumeOptions::default();
+        let consuming =
+            channel.basic_consume(queue.as_str().into(), CONSUMER_TAG.into(), options, FieldTable::default());
+        let mut deliveries = within(consuming).await?;
+        self.consuming.send_replace(true);
+
+        let (done, finished) = mpsc::unbounded_channel();
+        let in_flight = TaskTracker::new();
+        let acker = tokio::spawn(acknowledge(channel.clone(), finished));
+        let ended = loop {
+            // The permit comes first: lapin's buffer is unbounded, and what is taken must be worked on.
+            let permit = tokio::select! {
+                () = self.soft.cancelled() => break Ok(()),
+                permit = Arc::clone(permits).acquire_owned() => permit,
+            };
+            let delivery = tokio::select! {
+                biased;
+                () = self.soft.cancelled() => break Ok(()),
+                delivery = timeout(IDLE_CHECK, deliveries.next()) => delivery,
+            };
+            let delivery = match delivery {
+                Ok(Some(Ok(delivery))) => delivery,
+                Ok(Some(Err(error))) => break Err(error.into()),
+                Ok(None) => break Err(BrokerError::Cancelled),
+                Err(_idle) => match self.look(connection, &queue).await {
+                    Ok(()) => continue,
+                    Err(error) => break Err(error),
+                },
+            };
+            let (lane, done) = (Arc::clone(self), done.clone());
+            in_flight.spawn(async move {
+                if let Some(tag) = lane.work(delivery).await {
+                    // The channel may be gone; then the broker brings the event again, and the ledger knows it.
+                    let _ = done.send(tag);
+                }
+                drop(permit);
+            });
+        };
+        drop(done);
+        if ended.is_ok() {
+            self.drain(&channel, in_flight, acker).await;
+        } else {
+            // Nothing can be acknowledged on a broken channel; the next connection must not wait for what is in flight.
+            acker.abort();
+        }
+        ended
+    }
+
+    /// After a soft stop: no more deliveries; what is in flight may finish, and be acknowledged, until the hard stop.
+    async fn drain(&self, channel: &Channel, in_flight: TaskTracker, acker: JoinHandle<Result<(), BrokerError>>) {
+        self.consuming.send_replace(false);
+        // Without the cancel the broker goes on filling the buffer; it changes nothing else.
+        let _ = within(channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())).await;
+        in_flight.close();
+        let finished = async {
+            in_flight.wait().await;
+            // An acknowledgement that fails now means a redelivery that the ledger knows.
+            let _ = timeout(OPERATION_TIMEOUT, acker).await;
+        };
+        tokio::select! {
+            () = self.hard.cancelled() => {}
+            () = finished => {}
+        }
+    }
+
+    /// Whether the queue is still there, asked on a channel of its own because a "no" closes it.
+    async fn look(&self, connection: &Connection, queue: &str) -> Result<(), BrokerError> {
+        let channel = channel(connection).await?;
+        topology::queue_is_there(&channel, queue).await?;
+        within(channel.close(200, "done".into())).await
+    }
+
+    /// Works on one delivery; the tag to acknowledge, or nothing when the broker shall bring it again.
+    async fn work(&self, delivery: Delivery) -> Option<u64> {
+        let tag = delivery.delivery_tag;
+        let properties = delivery.properties;
+        let headers = text_headers(&properties);
+        let attempts = headers.get(header::ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or_default();
+        let content_type = properties.content_type().as_ref().map(ToString::to_string);
+        let raw = RawEvent { body: delivery.data, content_type, headers };
+        // The body is needed again for a retry or a dead letter, unchanged; a copy of some hundred bytes is cheap.
+        let body = raw.body.clone();
+        let handled = self.handler.handle(Delivered { raw, lane: self.lane, attempts }).await;
+        let message = match handled {
+            Handled::Ack => return Some(tag),
+            Handled::Abandon => return None,
+            Handled::Retry { delay, earlier, attempts } => self.retry(body, properties, delay, earlier, attempts),
+            Handled::Dead { reason, detail, attempts } => self.dead(body, properties, reason, &detail, attempts),
+        };
+        self.publisher.deliver(&message, &self.hard).await.then_some(tag)
+    }
+
+    fn retry(&self, body: Vec<u8>, properties: BasicProperties, delay: Duration, earlier: Duration, attempts: u32) -> Outgoing {
+        let expiration = delay.saturating_sub(earlier).as_millis().to_string();
+        let mut headers = properties.headers().clone().unwrap_or_default();
+        headers.insert(header::ATTEMPTS.into(), text(&attempts.to_string()));
+        let properties = properties.with_headers(headers).with_expiration(expiration.into());
+        Outgoing::with_properties(&self.names.retry_exchange(), &self.names.retry(self.lane, delay), body, properties)
+    }
+
+    fn dead(&self, body: Vec<u8>, properties: BasicProperties, reason: &str, detail: &str, attempts: u32) -> Outgoing {
+        let detail: String = detail.chars().take(MAX_DETAIL).collect();
+        let mut headers = properties.headers().clone().unwrap_or_default();
+        for (name, value) in
+            [(header::REASON, reason), (header::DETAIL, &detail), (header::ATTEMPTS, &attempts.to_string())]
+        {
+            headers.insert(name.into(), text(value));
+        }
+        Outgoing::with_properties("", &self.names.dead(), body, properties.with_headers(headers))
+    }
+}
+
+fn text(text: &str) -> AMQPValue {
+    AMQPValue::LongString(LongString::from(text))
+}
+
+/// The message's headers that are text, or numbers of ours from an older hand.
+fn text_headers(properties: &BasicProperties) -> BTreeMap<String, String> {
+    let Some(headers) = properties.headers() else { return BTreeMap::new() };
+    let value = |value: &AMQPValue| match value {
+        AMQPValue::LongString(text) => Some(text.to_string()),
+        AMQPValue::ShortString(text) => Some(text.to_string()),
+        AMQPValue::LongInt(number) => Some(number.to_string()),
+        AMQPValue::LongLongInt(number) => Some(number.to_string()),
+        _ => None,
+    };
+    let header = |(name, content): (&ShortString, &AMQPValue)| Some((name.to_string(), value(content)?));
+    headers.inner().iter().filter_map(header).collect()
+}
+
+/// Acknowledges what is done, together where it can be, until the last task has ended.
+async fn acknowledge(channel: Channel, mut finished: mpsc::UnboundedReceiver<u64>) -> Result<(), BrokerError> {
+    let mut window = AckWindow::default();
+    let mut tick = interval(ACK_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            tag = finished.recv() => match tag {
+                Some(tag) => window.done(tag),
+                None => break,
+            },
+            _ = tick.tick(), if window.is_pending() => flush(&channel, &mut window).await?,
+        }
+    }
+    while window.is_pending() {
+        flush(&channel, &mut window).await?;
+    }
+    Ok(())
+}
+
+async fn flush(channel: &Channel, window: &mut AckWindow) -> Result<(), BrokerError> {
+    for ack in window.take() {
+        within(channel.basic_ack(ack.tag, BasicAckOptions { multiple: ack.multiple })).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! The command line: one file a command.
+//!
+//! Exit codes: 0 done; 1 the thing asked about is not in order; 2 wrong usage or configuration.
+
+mod check;
+mod demo;
+mod examples;
+mod explain;
+mod house;
+mod init;
+mod preview;
+mod publish;
+mod run;
+mod sandbox;
+mod signals;
+
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::ConfigError;
+use crate::telemetry;
+
+/// Notification dispatch worker: security events from RabbitMQ to customers by SMS and email.
+///
+/// Begin with `shirase demo`: everything in one process, no broker needed. `shirase init DIR` writes the configuration,
+/// schemas and templates out for a house to make its own.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true, after_help = "Exit codes: 0 done, 1 the thing asked about is not in order, 2 wrong usage or configuration.")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// What to log, in tracing's syntax: error, warn, info, debug, shirase::broker=debug
+    #[arg(long, global = true, env = "SHIRASE_LOG", value_name = "FILTER", hide_env_values = true)]
+    log: Option<String>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The worker: consume events from RabbitMQ and deliver them
+    Run(run::Run),
+    /// Everything in one process, no broker: sample events into a sandbox, with a page to see them
+    Demo(demo::Demo),
+    /// Write configuration, schemas and templates into a folder, for a house to make its own
+    Init(init::Init),
+    /// Check configuration, catalog, schemas and templates
+    Check(check::Check),
+    /// Show what would be sent
+    Preview(preview::Preview),
+    /// Show why: route, address, gateway order, segments
+    Explain(explain::Explain),
+    /// Publish events to RabbitMQ, with confirms
+    Publish(publish::Publish),
+    /// An SMS gateway and an SMTP server on loopback that keep what they are sent, with a page to see it
+    Sandbox(sandbox::SandboxCommand),
+}
+
+/// `--config`, for every command that needs a configuration.
+#[derive(Args, Clone)]
+struct ConfigArg {
+    /// Configuration file; the built-in configuration without one
+    #[arg(long, short, env = "SHIRASE_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Something that the user has to mend before the command can do anything: exit code 2.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Usage(String);
+
+/// The thing asked about is not in order.
+const NOT_IN_ORDER: u8 = 1;
+
+/// Wrong usage or configuration.
+const WRONG_USAGE: u8 = 2;
+
+impl Command {
+    /// A worker tells what it does; a command that answers a question tells only what is wrong.
+    fn default_filter(&self) -> &'static str {
+        match self {
+            Self::Run(run) if run.events.is_none() => "info,lapin=warn",
+            Self::Sandbox(_) => "info",
+            _ => "error",
+        }
+    }
+
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let ended = runtime.block_on(async {
+            match self {
+                Self::Run(run) => run.run().await,
+                Self::Demo(demo) => demo.run().await,
+                Self::Init(init) => init.run(),
+                Self::Check(check) => check.run().await,
+                Self::Preview(preview) => preview.run().await,
+                Self::Explain(explain) => explain.run().await,
+                Self::Publish(publish) => publish.run().await,
+                Self::Sandbox(sandbox) => sandbox.run().await,
+            }
+        });
+        // A read from standard input or a connection that never answers must not hold the exit.
+        runtime.shutdown_background();
+        ended
+    }
+}
+
+/// Parses the arguments, runs the command and gives its exit code.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    telemetry::start_logging(cli.log.as_deref().unwrap_or(cli.command.default_filter()));
+    // One provider for all of TLS; installing fails only when there is one already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match cli.command.run() {
+        Ok(code) => code,
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            let usage = error.is::<ConfigError>() || error.is::<Usage>();
+            ExitCode::from(if usage { WRONG_USAGE } else { NOT_IN_ORDER })
+        }
+    }
+}
+
+/// `shirase preview … | head` is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,94 @@
+//! Events made of the schemas' examples, and events read from a file: what preview, check, explain and demo work on.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Usage;
+use super::house::House;
+use crate::broker::EventFile;
+use crate::event::{Event, EventType, RawEvent, decode};
+use crate::plan::{Channel, Notification, Plan, plan};
+use crate::template::Rendered;
+
+/// A whole event around an example of `data`.
+pub(super) fn envelope(kind: &EventType, id: &str, time: Timestamp, data: &Value) -> Value {
+    json!({
+        "specversion": "1.0", "id": id, "source": "/examples", "type": kind.name,
+        "time": time.to_string(), "datacontenttype": "application/json", "data": data
+    })
+}
+
+/// The examples of one type, decoded as if they had just happened.
+pub(super) fn of_type(house: &House, kind: &Arc<EventType>, now: Timestamp) -> Result<Vec<Event>, Usage> {
+    let event = |(index, data): (usize, &Value)| {
+        let id = format!("{}-{}", kind.name, index + 1);
+        let raw = RawEvent::structured(envelope(kind, &id, now, data).to_string());
+        decode(&raw, &house.catalog, now).map_err(|error| Usage(format!("{id}: {error}")))
+    };
+    kind.schema.examples().iter().enumerate().map(event).collect()
+}
+
+/// The events of a file, `-` for standard input. An event that is no event is an error with its line.
+pub(super) async fn of_file(house: &House, file: &Path, now: Timestamp) -> anyhow::Result<Vec<Event>> {
+    let mut events = Vec::new();
+    for (line, raw) in read(file).await? {
+        let event = decode(&raw, &house.catalog, now);
+        events.push(event.map_err(|error| Usage(format!("{}:{line}: {error}", file.display())))?);
+    }
+    Ok(events)
+}
+
+/// The entries of a file, undecoded, with their lines.
+pub(super) async fn read(file: &Path) -> anyhow::Result<Vec<(usize, RawEvent)>> {
+    let failed = |error: std::io::Error| Usage(format!("{}: {error}", file.display()));
+    let input: Box<dyn tokio::io::AsyncBufRead + Unpin> = if file == Path::new("-") {
+        Box::new(tokio::io::BufReader::new(tokio::io::stdin()))
+    } else {
+        Box::new(tokio::io::BufReader::new(tokio::fs::File::open(file).await.map_err(failed)?))
+    };
+    let mut entries = EventFile::new(input);
+    let mut events = Vec::new();
+    while let Some(entry) = entries.next().await.map_err(failed)? {
+        events.push((entry.line, RawEvent::structured(entry.body)));
+    }
+    if events.is_empty() {
+        return Err(Usage(format!("{}: holds no event", file.display())).into());
+    }
+    Ok(events)
+}
+
+/// The notifications of an event as the worker would plan them, and for preview and checks also on the channel that it
+/// would not take: ops want to see every text.
+pub(super) fn on_every_channel(house: &House, event: &Event, now: Timestamp) -> Vec<Notification> {
+    let planned = match plan(event, &house.config.sms.prefixes, now) {
+        Ok(Plan::Send(notifications)) => notifications,
+        Ok(Plan::Muted) | Err(_) => Vec::new(),
+    };
+    let mut all = planned;
+    for channel in [Channel::Sms, Channel::Email] {
+        if all.iter().all(|one| one.address.channel() != channel) {
+            all.extend(stand_in(channel));
+        }
+    }
+    all
+}
+
+/// A notification to nobody, on a channel.
+fn stand_in(channel: Channel) -> Option<Notification> {
+    use crate::event::{EmailAddress, PhoneNumber};
+    use crate::plan::{Address, Contact, Why};
+
+    let address = match channel {
+        Channel::Sms => Address::Sms(PhoneNumber::parse("090-1234-5678").ok()?),
+        Channel::Email => Address::Email(EmailAddress::parse("customer@example.jp").ok()?),
+    };
+    Some(Notification { contact: Contact::Current, address, why: Why::Policy, fallback: None })
+}
+
+/// Renders notifications of an event.
+pub(super) fn render(house: &House, event: &Event, notifications: &[Notification]) -> Result<Vec<Rendered>, crate::template::RenderError> {
+    house.templates.render(event, notifications, &house.config.brand)
+}

@@ -1,0 +1,124 @@
+//! `shirase explain`: why an event would go where.
+
+use std::io::{Write, stdout};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::house::House;
+use super::{ConfigArg, NOT_IN_ORDER, examples};
+use crate::clock::Clock;
+use crate::event::{Event, Given, RawEvent, decode};
+use crate::plan::{Address, Channel, Notification, Plan, plan};
+use crate::template::{Message, segments};
+
+/// Show for each event of a file what would happen and why: policy, route, masked address, gateway order, segments.
+#[derive(clap::Args)]
+pub(super) struct Explain {
+    /// A file of events, `-` for standard input
+    file: PathBuf,
+    /// One JSON object an event
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    config: ConfigArg,
+}
+
+impl Explain {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let house = House::load(self.config.config.as_deref())?;
+        let mut in_order = true;
+        for (line, raw) in examples::read(&self.file).await? {
+            let explained = explain(&house, &raw);
+            in_order &= explained["result"] == "send" || explained["result"] == "muted";
+            let mut out = stdout().lock();
+            if self.json {
+                let mut explained = explained;
+                explained["line"] = line.into();
+                writeln!(out, "{explained}")?;
+            } else {
+                write!(out, "{}", in_words(line, &explained))?;
+            }
+        }
+        Ok(if in_order { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
+    }
+}
+
+fn explain(house: &House, raw: &RawEvent) -> Value {
+    let now = Clock::system().now();
+    let event = match decode(raw, &house.catalog, now) {
+        Ok(event) => event,
+        Err(rejected) => return json!({"result": "dead", "reason": rejected.reason.as_str(), "detail": rejected.detail}),
+    };
+    let mut explained = json!({
+        "event_id": event.id, "type": event.kind.name, "lane": event.kind.policy.lane.as_str(),
+        "deadline": event.deadline.to_string(), "phone": phone(&event), "locale": house.templates.locale_of(&event)
+    });
+    let (result, detail) = match plan(&event, &house.config.sms.prefixes, now) {
+        Err(error) => ("dead", Value::from(error.to_string())),
+        Ok(Plan::Muted) => ("muted", "the customer's settings say none, and policy allows it".into()),
+        Ok(Plan::Send(notifications)) => match house.templates.render(&event, &notifications, &house.config.brand) {
+            Err(error) => ("dead", error.to_string().into()),
+            Ok(rendered) => {
+                let routes = notifications.iter().zip(&rendered).map(|(one, rendered)| route(house, one, &rendered.message));
+                explained["notifications"] = routes.collect();
+                ("send", Value::Null)
+            }
+        },
+    };
+    explained["result"] = result.into();
+    explained["detail"] = detail;
+    explained
+}
+
+fn phone(event: &Event) -> String {
+    match &event.recipient.phone {
+        Given::Absent => "none".to_owned(),
+        Given::Unusable(error) => format!("unusable: {error}"),
+        Given::Usable(phone) => format!("{phone} ({:?})", phone.kind()),
+    }
+}
+
+fn route(house: &House, notification: &Notification, message: &Message) -> Value {
+    let channel = notification.address.channel();
+    let gateways: Vec<&str> = match channel {
+        Channel::Sms => house.config.sms.gateways.iter().map(|gateway| gateway.name.as_str()).collect(),
+        Channel::Email => house.config.email.relays.iter().map(|relay| relay.name.as_str()).collect(),
+    };
+    let size = match message {
+        Message::Sms { text } => Some(segments(text)),
+        Message::Email { .. } => None,
+    };
+    json!({
+        "channel": channel.as_str(), "contact": notification.contact.as_str(), "to": notification.address.to_string(),
+        "why": notification.why.to_string(), "gateways": gateways, "size": size,
+        "fallback": notification.fallback.as_ref().map(|address: &Address| format!("{} {address}", address.channel().as_str()))
+    })
+}
+
+fn in_words(line: usize, explained: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
+    let mut words = format!("line {line}: {} {}\n", text(&explained["type"]), text(&explained["event_id"]));
+    let mut fact = |name: &str, value: String| words.push_str(&format!("  {name:<9} {value}\n"));
+    match explained["result"].as_str() {
+        Some("send") => {
+            fact("lane", text(&explained["lane"]));
+            fact("deadline", text(&explained["deadline"]));
+            fact("phone", text(&explained["phone"]));
+        }
+        Some(result) => {
+            let reason = explained["reason"].as_str().map(|reason| format!("{reason}: ")).unwrap_or_default();
+            fact(result, format!("{reason}{}", text(&explained["detail"])));
+        }
+        None => {}
+    }
+    for one in explained["notifications"].as_array().into_iter().flatten() {
+        let gateways: Vec<String> = one["gateways"].as_array().into_iter().flatten().map(text).collect();
+        let segments = one["size"]["segments"].as_u64().map(|count| format!(", {count} segment(s)")).unwrap_or_default();
+        let fallback = one["fallback"].as_str().map(|to| format!(", then {to}")).unwrap_or_default();
+        let to = format!("{} to {} ({})", text(&one["channel"]), text(&one["to"]), text(&one["contact"]));
+        fact("→", format!("{to} via {}{fallback}{segments}: {}", gateways.join(", then "), text(&one["why"])));
+    }
+    words
+}

@@ -1,0 +1,77 @@
+//! A house's configuration, catalog and templates, loaded together; and the dispatcher made of them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::Usage;
+use crate::assets::Files;
+use crate::clock::Clock;
+use crate::config::{Config, process_environment};
+use crate::dispatch::{Dispatcher, Schedule};
+use crate::event::Catalog;
+use crate::gateway::Gateways;
+use crate::ledger::Ledger;
+use crate::template::TemplateSet;
+
+/// Everything that is read before anything runs.
+pub(super) struct House {
+    pub config: Config,
+    pub catalog: Catalog,
+    pub templates: TemplateSet,
+}
+
+impl House {
+    /// Loads all of it.
+    ///
+    /// # Errors
+    /// [`crate::config::ConfigError`] or [`Usage`] with every problem found, a line each.
+    pub fn load(config: Option<&Path>) -> anyhow::Result<Self> {
+        let config = Config::load(config, process_environment())?;
+        let catalog_files = files(config.catalog.dir.as_deref(), "config", "catalog.dir")?;
+        let catalog = Catalog::load(&catalog_files).map_err(|problems| listed(&problems))?;
+        let template_files = files(config.templates.dir.as_deref(), "templates", "templates.dir")?;
+        let templates = TemplateSet::load(&template_files, &catalog).map_err(|problems| listed(&problems))?;
+        Ok(Self { config, catalog, templates })
+    }
+
+    /// The pipeline.
+    ///
+    /// # Errors
+    /// When the ledger cannot be opened or a gateway cannot be built.
+    pub fn dispatcher(self, clock: Clock) -> anyhow::Result<Arc<Dispatcher>> {
+        let gateways =
+            Gateways::new(&self.config.sms, &self.config.email).map_err(|error| Usage(error.to_string()))?;
+        let ledger = Ledger::open(&self.config.ledger).map_err(|error| Usage(format!("ledger.url: {error}")))?;
+        Ok(Arc::new(Dispatcher {
+            catalog: self.catalog,
+            templates: self.templates,
+            gateways,
+            ledger,
+            clock,
+            brand: self.config.brand,
+            prefixes: self.config.sms.prefixes,
+            schedule: Schedule::new(&self.config.retry),
+        }))
+    }
+}
+
+fn files(dir: Option<&Path>, embedded: &str, key: &str) -> Result<Files, Usage> {
+    let Some(dir) = dir else { return Ok(Files::embedded(embedded)) };
+    Files::from_dir(dir).map_err(|error| {
+        Usage(format!("{key}: {error}; `shirase init DIR` writes one, or remove the key to use the built-in one"))
+    })
+}
+
+fn listed<P: ToString>(problems: &[P]) -> Usage {
+    Usage(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
+/// Counts by name, for summaries.
+pub(super) fn tally<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {
+    let mut counts = BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
+}

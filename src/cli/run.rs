@@ -1,0 +1,99 @@
+//! `shirase run`: the worker, from RabbitMQ or from a file.
+
+mod from_file;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::house::House;
+use super::{ConfigArg, Usage, signals};
+use crate::admin;
+use crate::clock::Clock;
+use crate::dispatch::Dispatcher;
+use crate::telemetry;
+use crate::worker::{Stop, Worker};
+
+/// Between two steps of forgetting what is older than the ledger's retention.
+const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+/// Consume events and deliver them.
+///
+/// SIGTERM stops intake, finishes what is in flight (worker.drain at most) and exits 0; a second signal ends at once.
+#[derive(clap::Args)]
+pub(super) struct Run {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Take events from a file, or `-` for standard input, instead of the broker: JSON Lines, one document, or an array
+    #[arg(long, value_name = "FILE|-")]
+    pub events: Option<PathBuf>,
+    /// With --events: one JSON report a line on standard output
+    #[arg(long, requires = "events")]
+    json: bool,
+}
+
+impl Run {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let stop = Stop::default();
+        signals::listen(stop.clone())?;
+        let house = House::load(self.config.config.as_deref())?;
+        if let Some(file) = self.events {
+            let limit = usize::from(house.config.lanes.standard.prefetch);
+            let dispatcher = house.dispatcher(Clock::system())?;
+            return from_file::run(dispatcher, &file, limit, self.json, stop).await;
+        }
+        consume(house, stop).await
+    }
+}
+
+async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
+    let metrics = telemetry::start_metrics().context("metrics")?;
+    let config = house.config.clone();
+    let listen = config.http.listen;
+    let listener = TcpListener::bind(listen.0).await.map_err(|error| Usage(format!("http.listen: {listen}: {error}")))?;
+    let dispatcher = house.dispatcher(Clock::system())?;
+    info!(version = env!("CARGO_PKG_VERSION"), templates = dispatcher.templates.version(), %listen, "starting");
+
+    let (worker, readiness) =
+        Worker::start(Arc::clone(&dispatcher), &config.broker, config.lanes, config.retry.jitter, config.worker, stop.clone());
+    let admin_stop = CancellationToken::new();
+    let draining = stop.soft.clone();
+    let problems = Arc::new(move || {
+        let stopping = draining.is_cancelled().then(|| "stopping".to_owned());
+        stopping.into_iter().chain(readiness.problems()).collect()
+    });
+    let admin = tokio::spawn(admin::serve(listener, metrics, problems, admin_stop.clone()));
+    let sweeping = tokio::spawn(sweep(Arc::clone(&dispatcher), config.ledger.retention.signed()));
+
+    let finished = worker.finish().await;
+    sweeping.abort();
+    dispatcher.ledger.abandon();
+    admin_stop.cancel();
+    // A scrape that hangs must not hold the exit.
+    let _ = tokio::time::timeout(Duration::from_secs(1), admin).await;
+    if finished {
+        info!("stopped");
+    } else {
+        warn!("stopped with events in flight: the broker brings them again, and the ledger knows what was sent");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Forgets what is older than the retention, a step at a time, so that no commit waits long.
+async fn sweep(dispatcher: Arc<Dispatcher>, retention: jiff::SignedDuration) {
+    loop {
+        let before = dispatcher.clock.now().saturating_sub(retention).unwrap_or(jiff::Timestamp::MIN);
+        match dispatcher.ledger.sweep(before).await {
+            Ok(0) => sleep(SWEEP_EVERY).await,
+            Ok(_) => sleep(Duration::from_millis(100)).await,
+            Err(_closed) => return,
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! `shirase sandbox`: the demo's servers on fixed ports, for a worker that runs elsewhere.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tracing::info;
+
+use super::signals;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::sandbox::{Page, Sandbox};
+use crate::worker::Stop;
+
+/// An SMS gateway and an SMTP server where the built-in configuration expects them, and a page that shows what they
+/// were sent. For trying a configuration without sending anything to anybody.
+#[derive(clap::Args)]
+pub(super) struct SandboxCommand {
+    /// Where the SMS gateway listens (POST /sms)
+    #[arg(long, default_value = "127.0.0.1:8025", value_name = "ADDRESS")]
+    sms: SocketAddr,
+    /// Where the SMTP server listens
+    #[arg(long, default_value = "127.0.0.1:1025", value_name = "ADDRESS")]
+    smtp: SocketAddr,
+    /// Where the page listens
+    #[arg(long, default_value = "127.0.0.1:8026", value_name = "ADDRESS")]
+    page: SocketAddr,
+}
+
+impl SandboxCommand {
+    pub async fn run(self) -> anyhow::Result<ExitCode> {
+        let stop = Stop::default();
+        signals::listen(stop.clone())?;
+        let sandbox = Sandbox::new(Clock::system());
+        let sms = sandbox.start_sms(self.sms).await.with_context(|| format!("--sms {}", self.sms))?;
+        let smtp = sandbox.start_smtp(self.smtp).await.with_context(|| format!("--smtp {}", self.smtp))?;
+        let listener = TcpListener::bind(self.page).await.with_context(|| format!("--page {}", self.page))?;
+        info!(%sms, %smtp, page = %listener.local_addr()?, "sandbox");
+        println!("SMS gateway  http://{sms}/sms\nSMTP server  smtp://{smtp}\npage         http://{}/", listener.local_addr()?);
+        let page = Page {
+            sandbox,
+            brand: Config::built_in().brand,
+            samples: Vec::new(),
+            send: Arc::new(|_| Box::pin(async { json!({"result": "dead", "reason": "sandbox", "detail": "no worker here: publish to the broker", "notifications": []}) })),
+        };
+        tokio::select! {
+            served = page.serve(listener) => served?,
+            () = stop.soft.cancelled() => {}
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}

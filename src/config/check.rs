@@ -1,0 +1,214 @@
+//! The merged configuration against its schema: every problem, each with place, key and mend.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
+use schemars::generate::SchemaSettings;
+use serde_json::Value;
+
+use super::layers::Layers;
+use super::{Config, Secret, Span, TextValue};
+use crate::broker::AmqpUrl;
+use crate::gateway::{GatewayUrl, Mailbox, RelayUrl};
+use crate::ledger::LedgerUrl;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// File and line, variable, or `built-in`.
+    pub place: String,
+    /// The key, `sms.gateways.0.url`; empty for the file as a whole.
+    pub key: String,
+    /// What is wrong and how to mend it.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem with its place.
+    pub fn new(place: String, key: &str, message: String) -> Self {
+        Self { place, key: key.to_owned(), message }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let separator = if self.key.is_empty() { "" } else { ": " };
+        write!(f, "{}{separator}{}: {}", self.place, self.key, self.message)
+    }
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub struct ConfigError(pub Vec<Problem>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+type FormatCheck = fn(&str) -> Option<String>;
+
+/// Every format that the schema names. A name that is missing here fails the schema's compilation, hence every test.
+const FORMATS: [(&str, FormatCheck); 7] = [
+    (Span::FORMAT, Span::problem),
+    (Secret::FORMAT, Secret::problem),
+    (AmqpUrl::FORMAT, AmqpUrl::problem),
+    (LedgerUrl::FORMAT, LedgerUrl::problem),
+    (GatewayUrl::FORMAT, GatewayUrl::problem),
+    (RelayUrl::FORMAT, RelayUrl::problem),
+    (Mailbox::FORMAT, Mailbox::problem),
+];
+
+/// The configuration's JSON Schema, without references.
+pub(super) fn schema() -> &'static Value {
+    static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+        let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+        let mut schema = settings.into_generator().into_root_schema_for::<Config>().to_value();
+        drop_null(&mut schema);
+        schema
+    });
+    &SCHEMA
+}
+
+/// TOML has no null: an optional key is left out, never null, and messages should not offer it.
+fn drop_null(node: &mut Value) {
+    if let Some(choices) = node.get_mut("anyOf").and_then(Value::as_array_mut) {
+        choices.retain(|choice| choice["type"] != "null");
+        if let [only] = choices.as_slice() {
+            let only = only.clone();
+            *node = only;
+        }
+    }
+    if let Some(types) = node.get_mut("type").filter(|types| types.is_array()) {
+        let first = types.as_array().and_then(|types| types.iter().find(|name| *name != "null")).cloned();
+        *types = first.unwrap_or(Value::Null);
+    }
+    match node {
+        Value::Object(fields) => fields.values_mut().for_each(drop_null),
+        Value::Array(items) => items.iter_mut().for_each(drop_null),
+        _ => {}
+    }
+}
+
+fn validator() -> Validator {
+    let formats = FORMATS.into_iter().fold(jsonschema::options(), |options, (name, check)| {
+        options.with_format(name, move |text: &str| check(text).is_none())
+    });
+    formats
+        .with_format("uint", |_: &str| true)
+        .should_validate_formats(true)
+        .build(schema())
+        .expect("a test compiles the configuration's schema")
+}
+
+/// Checks and reads the merged layers.
+pub(super) fn read(layers: Layers) -> Result<Config, ConfigError> {
+    let problems: Vec<Problem> =
+        validator().iter_errors(&layers.merged).flat_map(|error| describe(&layers, &error)).collect();
+    if !problems.is_empty() {
+        return Err(ConfigError(problems));
+    }
+    let config: Config = serde_json::from_value(layers.merged.clone())
+        .map_err(|error| ConfigError(vec![Problem::new(layers.place(&[]), "", error.to_string())]))?;
+    let problems: Vec<Problem> = across(&config)
+        .into_iter()
+        .map(|(key, message)| Problem::new(layers.place(&path_of(&key)), &key, message))
+        .collect();
+    if problems.is_empty() { Ok(config) } else { Err(ConfigError(problems)) }
+}
+
+/// What one key alone cannot show.
+fn across(config: &Config) -> Vec<(String, String)> {
+    let mut problems = Vec::new();
+    let names = config.sms.gateways.iter().enumerate().map(|(index, gateway)| (format!("sms.gateways.{index}"), &gateway.name));
+    let relays = config.email.relays.iter().enumerate().map(|(index, relay)| (format!("email.relays.{index}"), &relay.name));
+    let names: Vec<_> = names.chain(relays).collect();
+    for (index, (key, name)) in names.iter().enumerate() {
+        if names[..index].iter().any(|(_, other)| other == name) {
+            problems.push((format!("{key}.name"), format!("\"{name}\" is used twice; metrics and logs tell gateways by name")));
+        }
+    }
+    for (index, prefix) in config.sms.prefixes.iter().enumerate() {
+        if prefix.len() < 3 || !prefix.starts_with('0') || !prefix.chars().all(|c| c.is_ascii_digit()) {
+            let message = "is no prefix of a Japanese mobile number; write it as \"090\"".to_owned();
+            problems.push((format!("sms.prefixes.{index}"), message));
+        }
+    }
+    problems
+}
+
+fn path_of(key: &str) -> Vec<String> {
+    key.split('.').map(str::to_owned).collect()
+}
+
+fn describe(layers: &Layers, error: &ValidationError<'_>) -> Vec<Problem> {
+    let path: Vec<String> = error.instance_path().as_str().split('/').skip(1).map(str::to_owned).collect();
+    let at = |path: &[String], message: String| Problem::new(layers.place(path), &path.join("."), message);
+    let below = |name: &str| path.iter().cloned().chain([name.to_owned()]).collect::<Vec<_>>();
+    match error.kind() {
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            let known = siblings(error);
+            unexpected.iter().map(|name| at(&below(name), unknown_key(name, &known))).collect()
+        }
+        ValidationErrorKind::Required { property } => {
+            let name = property.as_str().unwrap_or_default();
+            vec![at(&below(name), "is missing; add it".to_owned())]
+        }
+        ValidationErrorKind::Format { format } => {
+            let check = FORMATS.iter().find(|(name, _)| name == format);
+            let text = error.instance().as_str().unwrap_or_default();
+            let message = check.and_then(|(_, check)| check(text)).unwrap_or_else(|| "is not valid".to_owned());
+            vec![at(&path, message)]
+        }
+        ValidationErrorKind::Enum { options } => vec![at(&path, one_of(options.as_array()))],
+        ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::AnyOf { .. } => {
+            let choices = schema().pointer(error.schema_path().as_str()).and_then(Value::as_array);
+            let constants = choices.map(|choices| choices.iter().map(|choice| choice["const"].clone()).collect());
+            vec![at(&path, one_of(constants.as_ref()))]
+        }
+        _ => vec![at(&path, error.masked_with("the value").to_string())],
+    }
+}
+
+fn one_of(options: Option<&Vec<Value>>) -> String {
+    let options: Vec<String> = options.into_iter().flatten().map(ToString::to_string).collect();
+    format!("is not among {}", options.join(", "))
+}
+
+/// The keys that the schema knows where an unknown one was found.
+fn siblings(error: &ValidationError<'_>) -> Vec<String> {
+    let place = error.schema_path().as_str();
+    let object = place.rsplit_once('/').map_or("", |(object, _)| object);
+    let properties = schema().pointer(&format!("{object}/properties")).and_then(Value::as_object);
+    properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+}
+
+fn unknown_key(name: &str, known: &[String]) -> String {
+    let close = known.iter().filter(|key| alike(key, name)).map(|key| format!("; did you mean `{key}`?")).next();
+    format!("is not a key{}; known here: {}", close.unwrap_or_default(), known.join(", "))
+}
+
+/// Close enough to be a slip: one contains the other, or at most two letters differ.
+fn alike(one: &str, other: &str) -> bool {
+    one.contains(other) || other.contains(one) || distance(one, other) <= 2
+}
+
+/// Levenshtein distance.
+fn distance(one: &str, other: &str) -> usize {
+    let other: Vec<char> = other.chars().collect();
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (i, a) in one.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, b) in other.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[other.len()]
+}

@@ -1,0 +1,44 @@
+//! Why an event was given up: a closed list, in the dead letter's header, the ledger and the metrics alike.
+
+use crate::event::BadReason;
+use crate::plan::PlanError;
+
+/// Why an event was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum DeadReason {
+    /// It could not be used.
+    Bad(BadReason),
+    /// No usable address.
+    NoAddress,
+    /// Past its deadline.
+    Expired,
+    /// A template failed.
+    Render,
+    /// Refused for good.
+    Refused,
+    /// Tried as often as the schedule says.
+    Exhausted,
+}
+
+impl DeadReason {
+    /// The label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bad(reason) => reason.as_str(),
+            Self::NoAddress => "no_address",
+            Self::Expired => "expired",
+            Self::Render => "render",
+            Self::Refused => "refused",
+            Self::Exhausted => "exhausted",
+        }
+    }
+}
+
+impl From<PlanError> for DeadReason {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Expired => Self::Expired,
+            PlanError::NoAddress => Self::NoAddress,
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! What became of an event, for whoever brought it and for people: masked, serialisable.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::{DeadReason, Incoming};
+use crate::event::{Event, Lane, peek};
+use crate::plan::Notification;
+use crate::template::{Message, segments};
+
+/// What whoever brought the event does with its delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Disposition {
+    /// Acknowledge: told, deliberately not told, or told before.
+    Done,
+    /// Bring it again after this delay, then acknowledge.
+    Retry {
+        /// How long to wait.
+        delay: Duration,
+        /// How often it was tried by then.
+        attempts: u32,
+    },
+    /// Put it into the dead-letter queue, then acknowledge.
+    Dead {
+        /// The label.
+        reason: DeadReason,
+        /// For a person; nothing personal.
+        detail: String,
+    },
+    /// Do nothing: the program stops, and the broker will bring it again.
+    Abandon,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// CloudEvents `id`, as far as it could be read.
+    pub event_id: Option<String>,
+    /// Its type, or `unknown`.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// Its lane.
+    #[serde(serialize_with = "lane")]
+    pub lane: Lane,
+    /// What becomes of the delivery.
+    #[serde(flatten)]
+    pub disposition: Disposition,
+    /// The customer chose not to be told.
+    pub muted: bool,
+    /// How often it was tried, this time included.
+    pub attempts: u32,
+    /// One for each notification, fallbacks included.
+    pub notifications: Vec<NotificationReport>,
+}
+
+/// What became of a notification.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotificationReport {
+    /// `sms` or `email`.
+    pub channel: &'static str,
+    /// `current` or `previous`.
+    pub contact: &'static str,
+    /// The masked address.
+    pub to: String,
+    /// Why this channel.
+    pub why: String,
+    /// How it ended.
+    pub result: NotificationResult,
+    /// Through which gateway.
+    pub gateway: Option<String>,
+    /// Why it was not accepted.
+    pub reason: Option<&'static str>,
+    /// Codes for a person.
+    pub detail: Option<String>,
+    /// SMS segments.
+    pub segments: Option<usize>,
+}
+
+/// How a notification ended in this attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NotificationResult {
+    /// A gateway took it.
+    Accepted,
+    /// A gateway had taken it before, or another delivery is at it.
+    Duplicate,
+    /// Later.
+    Retry,
+    /// Nobody knows.
+    Unknown,
+    /// Given up on this channel.
+    Failed,
+    /// Past its deadline.
+    Expired,
+}
+
+impl NotificationResult {
+    /// The label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Retry => "retry",
+            Self::Unknown => "unknown",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl Report {
+    pub(super) fn new(incoming: &Incoming, event_type: String, disposition: Disposition) -> Self {
+        let event_id = peek(&incoming.raw).0;
+        let attempts = incoming.attempts + 1;
+        Self { event_id, event_type, lane: incoming.lane, disposition, muted: false, attempts, notifications: Vec::new() }
+    }
+
+    /// Of a decoded event, with nothing decided yet.
+    pub(super) fn of(incoming: &Incoming, event: &Event) -> Self {
+        Self {
+            event_id: Some(event.id.clone()),
+            event_type: event.kind.name.clone(),
+            lane: incoming.lane,
+            disposition: Disposition::Done,
+            muted: false,
+            attempts: incoming.attempts + 1,
+            notifications: Vec::new(),
+        }
+    }
+
+    pub(super) fn duplicate(mut self, notifications: &[Notification]) -> Self {
+        self.notifications = notifications
+            .iter()
+            .map(|notification| NotificationReport::of(notification, None, NotificationResult::Duplicate))
+            .collect();
+        self
+    }
+
+    /// `done`, `retried`, `dead`; `None` when the delivery was left to the broker.
+    pub fn result(&self) -> Option<&'static str> {
+        self.disposition.result()
+    }
+}
+
+impl NotificationReport {
+    pub(super) fn of(notification: &Notification, message: Option<&Message>, result: NotificationResult) -> Self {
+        let segments = match message {
+            Some(Message::Sms { text }) => Some(segments(text).segments),
+            _ => None,
+        };
+        Self {
+            channel: notification.address.channel().as_str(),
+            contact: notification.contact.as_str(),
+            to: notification.address.to_string(),
+            why: notification.why.to_string(),
+            result,
+            gateway: None,
+            reason: None,
+            detail: None,
+            segments,
+        }
+    }
+}
+
+impl Disposition {
+    fn result(&self) -> Option<&'static str> {
+        match self {
+            Self::Done => Some("done"),
+            Self::Retry { .. } => Some("retried"),
+            Self::Dead { .. } => Some("dead"),
+            Self::Abandon => None,
+        }
+    }
+}
+
+impl Serialize for Disposition {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeMap;
+
+        let (reason, detail) = match self {
+            Self::Dead { reason, detail } => (Some(reason.as_str()), Some(detail)),
+            _ => (None, None),
+        };
+        let mut map = serializer.serialize_map(Some(3))?;
+        map.serialize_entry("result", &self.result())?;
+        map.serialize_entry("reason", &reason)?;
+        map.serialize_entry("detail", &detail)?;
+        map.end()
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+fn lane<S: Serializer>(lane: &Lane, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(lane.as_str())
+}

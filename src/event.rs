@@ -1,0 +1,50 @@
+//! Events: from bytes to an [`Event`] that plan and render can rely on. Pure; see [`decode`].
+
+mod catalog;
+mod decode;
+mod email;
+mod envelope;
+mod phone;
+mod recipient;
+mod rejected;
+mod schema;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+pub use self::catalog::{Catalog, CatalogError, Channels, EmailTo, EventType, Lane, Policy};
+pub use self::decode::{MAX_EVENT_BYTES, decode, peek};
+pub use self::email::{EmailAddress, EmailError};
+pub use self::envelope::{Attributes, RawEvent};
+pub use self::phone::{PhoneError, PhoneKind, PhoneNumber};
+pub use self::recipient::{Given, Previous, Recipient, Settings, Wish};
+pub use self::rejected::{BadReason, Rejected};
+pub use self::schema::{EventSchema, SchemaError};
+
+/// Something happened to a customer: decoded, known to the catalog, fitting its schema.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// CloudEvents `id`.
+    pub id: String,
+    /// CloudEvents `source`; with `id` it identifies the event.
+    pub source: String,
+    /// What the catalog says of its type.
+    pub kind: Arc<EventType>,
+    /// When it happened.
+    pub time: Timestamp,
+    /// Nothing is sent after this: `expires`, else `time` + `max_age`.
+    pub deadline: Timestamp,
+    /// Whom to tell.
+    pub recipient: Recipient,
+    /// `data` as it came.
+    pub data: Value,
+}
+
+impl Event {
+    /// `source` and `id` as one key. U+001F cannot stand in either (see [`decode`]), so no two events share a key.
+    pub fn key(&self) -> String {
+        format!("{}\u{1f}{}", self.source, self.id)
+    }
+}

@@ -1,0 +1,165 @@
+//! One event type's JSON Schema: compiled once, and its examples, which feed demo, preview, checks and tests alike.
+
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{Retrieve, Uri, ValidationError, Validator};
+use serde_json::Value;
+
+/// A compiled schema.
+#[derive(Debug)]
+pub struct EventSchema {
+    validator: Validator,
+    document: Value,
+}
+
+/// A schema file that is not in order.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaError {
+    /// Not JSON.
+    #[error("not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Not a JSON Schema, or a `$ref` that leads nowhere.
+    #[error("not a usable JSON Schema: {0}")]
+    Schema(String),
+    /// Fewer than two examples: demo, preview and checks live on them.
+    #[error("has {0} examples; give \"examples\" at least two, the longest plausible values among them")]
+    TooFewExamples(usize),
+    /// An example that its own schema refuses.
+    #[error("examples/{index} does not fit the schema: {violation}")]
+    Example {
+        /// Which one.
+        index: usize,
+        /// Why.
+        violation: String,
+    },
+}
+
+/// Looks up `$ref`s beside the schema; nothing is ever fetched.
+struct Beside<F>(F);
+
+impl<F: Fn(&str) -> Option<Value> + Send + Sync> Retrieve for Beside<F> {
+    fn retrieve(&self, uri: &Uri<String>) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
+        let name = uri.path().as_str().trim_start_matches('/');
+        (self.0)(name).ok_or_else(|| format!("{name} is not among the schemas").into())
+    }
+}
+
+impl EventSchema {
+    /// Compiles a schema and checks its examples. `beside` gives the schemas that a `$ref` may name.
+    ///
+    /// # Errors
+    /// [`SchemaError`].
+    pub fn compile(text: &str, beside: impl Fn(&str) -> Option<Value> + Send + Sync + 'static) -> Result<Self, SchemaError> {
+        let document: Value = serde_json::from_str(text)?;
+        let validator = compile(&document, beside)?;
+        let schema = Self { validator, document };
+        let examples = schema.examples();
+        if examples.len() < 2 {
+            return Err(SchemaError::TooFewExamples(examples.len()));
+        }
+        for (index, example) in examples.iter().enumerate() {
+            if let Some(violation) = schema.violation(example) {
+                return Err(SchemaError::Example { index, violation });
+            }
+        }
+        Ok(schema)
+    }
+
+    /// Why `data` does not fit, without any of its values; `None` when it fits.
+    pub fn violation(&self, data: &Value) -> Option<String> {
+        self.validator.validate(data).err().map(|error| describe(&error))
+    }
+
+    /// The examples: instances of `data`.
+    pub fn examples(&self) -> &[Value] {
+        self.document["examples"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// What the type is called in Japanese (`title`).
+    pub fn title(&self) -> &str {
+        self.document["title"].as_str().unwrap_or_default()
+    }
+}
+
+fn compile(
+    document: &Value,
+    beside: impl Fn(&str) -> Option<Value> + Send + Sync + 'static,
+) -> Result<Validator, SchemaError> {
+    jsonschema::options()
+        .with_retriever(Beside(beside))
+        .build(document)
+        .map_err(|error| SchemaError::Schema(error.to_string()))
+}
+
+/// Where and what, in words that hold no value of the event: this text goes into headers and logs.
+fn describe(error: &ValidationError<'_>) -> String {
+    let place = pointer(error.instance_path().as_str());
+    match error.kind() {
+        ValidationErrorKind::Required { property } => {
+            format!("{place}: {} is missing", property.as_str().unwrap_or("a property"))
+        }
+        ValidationErrorKind::AdditionalProperties { .. } => format!("{place}: has a property that is not allowed"),
+        _ => format!("{place}: {}", error.masked_with("the value")),
+    }
+}
+
+/// A JSON pointer below `/data` whose parts are names from a schema or indices; anything else a sender may have
+/// invented (a phone number as a key) is hidden.
+fn pointer(path: &str) -> String {
+    let part = |part: &str| {
+        let name = part.starts_with(|c: char| c.is_ascii_lowercase())
+            && part.len() <= 40
+            && part.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+        let index = part.len() <= 4 && part.chars().all(|c| c.is_ascii_digit());
+        if name || index { part.to_owned() } else { "*".to_owned() }
+    };
+    let parts: Vec<_> = path.split('/').skip(1).map(part).collect();
+    if parts.is_empty() { "/data".to_owned() } else { format!("/data/{}", parts.join("/")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn schema(text: &str) -> Result<EventSchema, SchemaError> {
+        EventSchema::compile(text, |name| (name == "r.json").then(|| json!({"type": "object", "required": ["user_id"]})))
+    }
+
+    const GOOD: &str = r#"{"type": "object", "required": ["recipient", "code"],
+        "properties": {"recipient": {"$ref": "r.json"}, "code": {"type": "string", "pattern": "^[0-9]+$"}},
+        "examples": [{"recipient": {"user_id": "U1"}, "code": "1"}, {"recipient": {"user_id": "U2"}, "code": "2"}]}"#;
+
+    #[test]
+    fn a_violation_names_the_place_and_holds_no_value() {
+        let schema = schema(GOOD).expect("in order");
+        for (data, place) in [
+            (json!({"recipient": {"user_id": "U1"}, "code": "秘密090"}), "/data/code"),
+            (json!({"recipient": {"phone": "秘密090"}, "code": "1"}), "/data/recipient: user_id is missing"),
+            (json!({"recipient": "秘密090", "code": "1"}), "/data/recipient"),
+            (json!({"code": "1"}), "/data: recipient is missing"),
+            (json!("秘密090"), "/data"),
+        ] {
+            let violation = schema.violation(&data).expect("does not fit");
+            assert!(violation.starts_with(place), "{violation}");
+            assert!(!violation.contains("秘密") && !violation.contains("090"), "{violation}");
+        }
+    }
+
+    #[test]
+    fn a_schema_without_two_fitting_examples_or_with_a_dangling_reference_is_refused() {
+        let too_few = GOOD.replace(r#", {"recipient": {"user_id": "U2"}, "code": "2"}"#, "");
+        assert!(matches!(schema(&too_few), Err(SchemaError::TooFewExamples(1))));
+        let wrong = GOOD.replace(r#""code": "2""#, r#""code": "x""#);
+        assert!(matches!(schema(&wrong), Err(SchemaError::Example { index: 1, .. })));
+        assert!(matches!(schema(&GOOD.replace("r.json", "other.json")), Err(SchemaError::Schema(_))));
+        assert!(matches!(schema("{"), Err(SchemaError::Json(_))));
+    }
+
+    #[test]
+    fn invented_property_names_do_not_show_in_a_place() {
+        assert_eq!(pointer("/recipient/settings/09012345678"), "/data/recipient/settings/*");
+        assert_eq!(pointer("/changed/0"), "/data/changed/0");
+        assert_eq!(pointer(""), "/data");
+    }
+}

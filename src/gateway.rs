@@ -1,0 +1,221 @@
+//! Gateways: the ways out. Each kind is one file with its wire shape, its answers and its configuration; everyone else
+//! reads the closed [`Failure`].
+
+mod http;
+mod mail;
+mod outcome;
+mod relay_url;
+mod smtp;
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use self::http::{GatewayUrl, HttpGatewayConfig};
+pub use self::mail::Mailbox;
+pub use self::outcome::{Accepted, Class, Failure, Reason};
+pub use self::relay_url::RelayUrl;
+pub use self::smtp::RelayConfig;
+use crate::plan::{Address, Channel};
+use crate::template::Message;
+
+/// `[sms]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SmsConfig {
+    /// Prefixes of Japanese mobile numbers that get SMS.
+    pub prefixes: Vec<String>,
+    /// Tried in order.
+    pub gateways: Vec<HttpGatewayConfig>,
+}
+
+/// `[email]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EmailConfig {
+    /// The sender, with a display name.
+    pub from: Mailbox,
+    /// Tried in order.
+    pub relays: Vec<RelayConfig>,
+}
+
+/// What to do when nobody knows whether an attempt was accepted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum OnUnknown {
+    /// Send again later, with the same reference.
+    #[default]
+    Resend,
+    /// Send through the next gateway at once, with the same reference.
+    Failover,
+}
+
+/// One message for one address, ready to hand over.
+pub struct Letter<'a> {
+    /// The notification's idempotency key, the same over all its attempts.
+    pub reference: &'a str,
+    /// Where it goes.
+    pub address: &'a Address,
+    /// What it says.
+    pub message: &'a Message,
+    /// For the mail's `Date`.
+    pub now: Timestamp,
+}
+
+/// A configured way out.
+pub struct Gateway {
+    name: String,
+    timeout: Duration,
+    on_unknown: OnUnknown,
+    limiter: Option<DefaultDirectRateLimiter>,
+    kind: Kind,
+}
+
+enum Kind {
+    Http(http::HttpGateway),
+    Smtp(Box<smtp::Relay>),
+}
+
+/// A gateway that cannot be built from its configuration.
+#[derive(Debug, thiserror::Error)]
+#[error("{name}: {detail}")]
+pub struct BuildError {
+    name: String,
+    detail: String,
+}
+
+impl Gateway {
+    /// An SMS gateway.
+    ///
+    /// # Errors
+    /// When its HTTP client cannot be built.
+    pub fn sms(config: &HttpGatewayConfig) -> Result<Self, BuildError> {
+        let kind = http::HttpGateway::new(config)
+            .map_err(|error| BuildError { name: config.name.clone(), detail: error.to_string() })?;
+        Ok(Self {
+            name: config.name.clone(),
+            timeout: config.timeout.0,
+            on_unknown: config.on_unknown,
+            limiter: limiter(config.rate_per_second),
+            kind: Kind::Http(kind),
+        })
+    }
+
+    /// An SMTP relay.
+    ///
+    /// # Errors
+    /// When its TLS parameters cannot be built.
+    pub fn relay(config: &RelayConfig, from: &Mailbox) -> Result<Self, BuildError> {
+        let kind =
+            smtp::Relay::new(config, from).map_err(|detail| BuildError { name: config.name.clone(), detail })?;
+        Ok(Self {
+            name: config.name.clone(),
+            timeout: config.timeout.0,
+            on_unknown: config.on_unknown,
+            limiter: limiter(config.rate_per_second),
+            kind: Kind::Smtp(Box::new(kind)),
+        })
+    }
+
+    /// Its name in configuration, metrics and logs.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The channel that it serves.
+    pub fn channel(&self) -> Channel {
+        match self.kind {
+            Kind::Http(_) => Channel::Sms,
+            Kind::Smtp(_) => Channel::Email,
+        }
+    }
+
+    /// No attempt takes longer than this.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// What to do when an attempt's answer never came.
+    pub fn on_unknown(&self) -> OnUnknown {
+        self.on_unknown
+    }
+
+    /// Waits for its turn under `rate_per_second`, at most `patience`.
+    ///
+    /// # Errors
+    /// When the turn does not come in time; nothing was sent.
+    pub async fn turn(&self, patience: Duration) -> Result<(), Failure> {
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        tokio::time::timeout(patience, limiter.until_ready())
+            .await
+            .map_err(|_| Failure::new(Class::Throttled { wait: None }, Reason::OwnRateLimit, "no turn within the lease"))
+    }
+
+    /// Hands a message over.
+    ///
+    /// # Errors
+    /// [`Failure`]: how it ended, classified by the kind, which alone knows its answers.
+    pub async fn send(&self, letter: &Letter<'_>) -> Result<Accepted, Failure> {
+        match &self.kind {
+            Kind::Http(http) => http.send(letter).await,
+            Kind::Smtp(relay) => relay.send(letter, self.timeout).await,
+        }
+    }
+
+    /// Tries the connection without sending anything.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn probe(&self) -> Result<(), Failure> {
+        match &self.kind {
+            Kind::Http(http) => http.probe().await,
+            Kind::Smtp(relay) => relay.probe(self.timeout).await,
+        }
+    }
+}
+
+fn limiter(rate_per_second: Option<NonZeroU32>) -> Option<DefaultDirectRateLimiter> {
+    rate_per_second.map(|rate| RateLimiter::direct(Quota::per_second(rate)))
+}
+
+/// Every configured gateway, by channel, in order.
+pub struct Gateways {
+    sms: Vec<Gateway>,
+    email: Vec<Gateway>,
+}
+
+impl Gateways {
+    /// Builds them from the configuration.
+    ///
+    /// # Errors
+    /// The first that cannot be built.
+    pub fn new(sms: &SmsConfig, email: &EmailConfig) -> Result<Self, BuildError> {
+        Ok(Self {
+            sms: sms.gateways.iter().map(Gateway::sms).collect::<Result<_, _>>()?,
+            email: email.relays.iter().map(|relay| Gateway::relay(relay, &email.from)).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// The gateways of a channel, in the order in which they are tried.
+    pub fn of(&self, channel: Channel) -> &[Gateway] {
+        match channel {
+            Channel::Sms => &self.sms,
+            Channel::Email => &self.email,
+        }
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Gateway> {
+        self.sms.iter().chain(&self.email)
+    }
+
+    /// The longest that one pass over all gateways of a channel can take.
+    pub fn longest_pass(&self) -> Duration {
+        let pass = |gateways: &[Gateway]| gateways.iter().map(|gateway| gateway.timeout).sum::<Duration>();
+        pass(&self.sms).max(pass(&self.email))
+    }
+}

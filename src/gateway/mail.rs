@@ -1,0 +1,168 @@
+//! A notification as a mail: MIME and headers, no network.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use lettre::address::Envelope;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{MultiPart, SinglePart};
+use lettre::{Address, Message as Mail, message};
+
+use super::{Class, Failure, Letter, Reason};
+use crate::config::text_value;
+use crate::event::EmailAddress;
+use crate::{plan, template};
+
+/// `お知らせ <no-reply@example.jp>`: a display name and an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mailbox {
+    name: Option<String>,
+    address: EmailAddress,
+}
+
+/// A text that is no [`Mailbox`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("is no sender; write it as \"お知らせ <no-reply@example.jp>\"")]
+pub struct MailboxError;
+
+impl FromStr for Mailbox {
+    type Err = MailboxError;
+
+    fn from_str(text: &str) -> Result<Self, MailboxError> {
+        let (name, address) = match text.trim().strip_suffix('>').and_then(|text| text.rsplit_once('<')) {
+            Some((name, address)) => (name.trim().trim_matches('"'), address),
+            None => ("", text),
+        };
+        if name.chars().any(char::is_control) {
+            return Err(MailboxError);
+        }
+        let address = EmailAddress::parse(address).map_err(|_| MailboxError)?;
+        Ok(Self { name: (!name.is_empty()).then(|| name.to_owned()), address })
+    }
+}
+
+text_value!(Mailbox, "mailbox");
+
+impl Mailbox {
+    fn to_lettre(&self) -> message::Mailbox {
+        message::Mailbox::new(self.name.clone(), address(&self.address))
+    }
+}
+
+impl fmt::Display for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} <{}>", self.address.as_str()),
+            None => f.write_str(self.address.as_str()),
+        }
+    }
+}
+
+/// A mail ready for a relay.
+pub(super) struct Built {
+    /// `MAIL FROM`.
+    pub from: Address,
+    /// `RCPT TO`.
+    pub to: Address,
+    /// The message as it is sent after `DATA`.
+    pub bytes: Vec<u8>,
+    /// `Message-ID` without brackets.
+    pub message_id: String,
+}
+
+/// Puts a mail together.
+///
+/// `Message-ID` comes from the notification's reference, so it is the same over all attempts; `Auto-Submitted` keeps
+/// auto-responders quiet (RFC 3834); one recipient a mail, because one refused `RCPT` would take the others with it.
+pub(super) fn build(letter: &Letter<'_>, from: &Mailbox) -> Result<Built, Failure> {
+    let (plan::Address::Email(to), template::Message::Email { subject, text, html }) = (letter.address, letter.message)
+    else {
+        return Err(Failure::new(Class::Permanent, Reason::Build, "not a mail"));
+    };
+    let (sender, recipient) = (address(&from.address), address(to));
+    let message_id = format!("{}@{}", letter.reference, from.address.domain());
+    let failed = |_| Failure::new(Class::Permanent, Reason::Build, "the mail could not be put together");
+    // The envelope is given: lettre cannot read a quoted local part back from the header it wrote itself.
+    let envelope = Envelope::new(Some(sender.clone()), vec![recipient.clone()]).map_err(failed)?;
+    let builder = Mail::builder()
+        .envelope(envelope)
+        .from(from.to_lettre())
+        .to(message::Mailbox::new(None, recipient.clone()))
+        .subject(subject.as_str())
+        .date(SystemTime::from(letter.now))
+        .message_id(Some(format!("<{message_id}>")))
+        .raw_header(header("Auto-Submitted", "auto-generated"))
+        .raw_header(header("Content-Language", "ja"));
+    let plain = || SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text.clone());
+    let mail = match html {
+        Some(html) => {
+            let html = SinglePart::builder().header(ContentType::TEXT_HTML).body(html.clone());
+            builder.multipart(MultiPart::alternative().singlepart(plain()).singlepart(html))
+        }
+        None => builder.singlepart(plain()),
+    };
+    let bytes = mail.map_err(failed)?.formatted();
+    Ok(Built { from: sender, to: recipient, bytes, message_id })
+}
+
+fn header(name: &'static str, value: &str) -> HeaderValue {
+    HeaderValue::new(HeaderName::new_from_ascii_str(name), value.to_owned())
+}
+
+/// As lettre holds an address. Ours is already checked, more widely than lettre does.
+fn address(address: &EmailAddress) -> Address {
+    Address::new_dangerous(address.local_for_smtp(), address.domain())
+}
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::MessageParser;
+
+    use super::*;
+
+    fn built(to: &str, subject: &str, html: Option<&str>) -> Built {
+        let address = plan::Address::Email(EmailAddress::parse(to).expect("an address"));
+        let message = template::Message::Email {
+            subject: subject.to_owned(),
+            text: "本文です。\n二行目".to_owned(),
+            html: html.map(str::to_owned),
+        };
+        let now = "2026-11-22T06:04:05Z".parse().expect("a time");
+        let letter = Letter { reference: "abc123", address: &address, message: &message, now };
+        build(&letter, &"お知らせ <no-reply@example.jp>".parse().expect("a mailbox")).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn a_mail_reads_back_with_its_japanese_subject_sender_and_both_parts() {
+        let built = built("taro@example.jp", "【サンプル銀行】ログインのお知らせ", Some("<p>本文</p>"));
+        let mail = MessageParser::default().parse(&built.bytes).expect("a mail");
+        assert_eq!(mail.subject(), Some("【サンプル銀行】ログインのお知らせ"));
+        let from = mail.from().and_then(|from| from.first()).expect("a sender");
+        assert_eq!((from.name(), from.address()), (Some("お知らせ"), Some("no-reply@example.jp")));
+        assert_eq!(mail.message_id(), Some("abc123@example.jp"));
+        assert_eq!(mail.body_text(0).expect("text").trim_end(), "本文です。\r\n二行目");
+        assert_eq!(mail.body_html(0).expect("html").trim_end(), "<p>本文</p>");
+        assert_eq!(mail.header_raw("Auto-Submitted").map(str::trim), Some("auto-generated"));
+        assert_eq!(mail.header_raw("Content-Language").map(str::trim), Some("ja"));
+        assert!(built.bytes.is_ascii(), "no 8BITMIME needed");
+    }
+
+    #[test]
+    fn addresses_that_break_the_rfc_are_put_into_a_mail_and_its_envelope() {
+        let built = built("a..b@docomo.ne.jp", "x", None);
+        assert_eq!(built.to.to_string(), "\"a..b\"@docomo.ne.jp");
+        let text = String::from_utf8(built.bytes).expect("ASCII");
+        assert!(text.contains("To: \"a..b\"@docomo.ne.jp\r\n"), "{text}");
+    }
+
+    #[test]
+    fn a_sender_is_a_name_and_an_address() {
+        for text in ["お知らせ <no-reply@example.jp>", "no-reply@example.jp", "\"銀行\" <no-reply@example.jp>"] {
+            assert!(text.parse::<Mailbox>().is_ok(), "{text}");
+        }
+        for text in ["", "お知らせ", "お知らせ <>", "お\nBcc: x@example.jp <a@example.jp>"] {
+            assert!(text.parse::<Mailbox>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Shirase (知らせ): a notification dispatch worker. It takes security events from RabbitMQ, decides for each recipient
+//! whether SMS or email carries the news, renders Japanese text, and hands it to an SMS gateway or an SMTP relay.
+//!
+//! # Layout, in the order in which an event meets it
+//!
+//! | module | what it may do |
+//! |---|---|
+//! | [`broker`] | RabbitMQ: consume, acknowledge, publish retries and dead letters. The only one that names lapin |
+//! | [`worker`] | lanes, limits, an orderly stop |
+//! | [`dispatch`] | the pipeline, and what becomes of a delivery |
+//! | [`event`] | decode: envelope, catalog, schema, recipient. Pure |
+//! | [`plan`] | event type policy × recipient → notifications. Pure |
+//! | [`template`] | render: notifications → messages. Pure once loaded |
+//! | [`ledger`] | durable claims and settlements. The only one that names SQL |
+//! | [`gateway`] | hand a message to a vendor or relay, and classify its answer |
+//! | [`telemetry`] | one function a happening: log line and metric |
+//! | [`admin`] | metrics and health over HTTP |
+//! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent, and the demo's page |
+//! | [`config`] | built-in, file, environment; all problems at once |
+//! | [`cli`] | one file a command |
+//!
+//! Dependencies point one way: `event ← {plan, template, gateway, ledger, broker} ← dispatch ← worker ← cli`.
+//!
+//! # Follow one event
+//!
+//! 1. `broker::consume` takes a delivery when a permit is free and gives it to the worker's handler.
+//! 2. [`dispatch::Dispatcher::dispatch`] is the rest of the way on one screen: [`event::decode`], [`plan::plan`],
+//!    [`template::TemplateSet::render`], [`ledger::Ledger::claim`], then each notification gateway by gateway
+//!    (`dispatch::deliver`), settled in the ledger.
+//! 3. The [`dispatch::Disposition`] goes back: acknowledge, or publish to a delay queue or the dead-letter queue and
+//!    then acknowledge.
+
+pub mod admin;
+pub mod assets;
+pub mod broker;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod dispatch;
+pub mod event;
+pub mod gateway;
+pub mod ledger;
+pub mod plan;
+pub mod sandbox;
+pub mod telemetry;
+pub mod template;
+pub mod worker;

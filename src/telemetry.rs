@@ -1,0 +1,214 @@
+//! One function a happening: it emits the log line and the metric together. Neither ever holds a phone number, an
+//! address, a name or a text.
+
+use std::io::{IsTerminal, stderr};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::{debug, error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::dispatch::{Disposition, NotificationReport, NotificationResult, Report};
+use crate::event::{Event, Given, Lane, PhoneKind};
+use crate::gateway::{Accepted, Class, Failure, Gateway};
+use crate::plan::{Contact, Notification};
+
+/// lapin logs a returned message with its whole body: personal data. Nothing may turn that target on.
+const SILENCED: &str = "lapin::returned_messages=off";
+
+/// Starts logging to stderr: text on a terminal, JSON lines otherwise. `filter` is in tracing's syntax (`SHIRASE_LOG`).
+pub fn start_logging(filter: &str) {
+    let filter = EnvFilter::builder()
+        .parse_lossy(filter)
+        .add_directive(SILENCED.parse().expect("a valid directive"))
+        .add_directive("lettre=off".parse().expect("a valid directive"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
+    if stderr().is_terminal() {
+        builder.with_target(false).init();
+    } else {
+        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
+    }
+}
+
+/// Seconds from event to acceptance: dense around the objectives of 5 and 30 seconds.
+const NOTIFY_BUCKETS: [f64; 14] =
+    [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0, 3600.0, 21600.0];
+const ATTEMPT_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const COMMIT_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0];
+
+/// Starts collecting metrics; the handle renders them for Prometheus.
+///
+/// # Errors
+/// When the process has a recorder already.
+pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Full("shirase_notify_seconds".to_owned()), &NOTIFY_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full("shirase_attempt_seconds".to_owned()), &ATTEMPT_BUCKETS)?
+        .set_buckets_for_metric(Matcher::Full("shirase_ledger_commit_seconds".to_owned()), &COMMIT_BUCKETS)?
+        .install_recorder()?;
+    describe();
+    Ok(handle)
+}
+
+fn describe() {
+    describe_counter!("shirase_events_total", "Events by type and result: done, retried, dead");
+    describe_counter!("shirase_notifications_total", "Notifications by type, channel and result");
+    describe_counter!("shirase_attempts_total", "Attempts by channel, gateway, outcome and reason");
+    describe_histogram!("shirase_attempt_seconds", "Seconds an attempt took");
+    describe_histogram!("shirase_notify_seconds", "Seconds from the event's time to acceptance");
+    describe_counter!("shirase_sms_segments_total", "SMS segments accepted");
+    describe_counter!("shirase_dead_letters_total", "Events given up, by reason");
+    describe_gauge!("shirase_in_flight", "Events being worked on");
+    describe_gauge!("shirase_gateway_up", "1 when the last attempt reached the gateway, 0 when it did not");
+    describe_histogram!("shirase_ledger_commit_seconds", "Seconds a ledger transaction took");
+    describe_counter!("shirase_phones_outside_prefixes_total", "Mobile numbers whose prefix is not among sms.prefixes");
+    describe_counter!("shirase_broker_connections_total", "Broker connections by role and result");
+    describe_counter!("shirase_claims_taken_over_total", "Claims of a crashed or stuck attempt taken over");
+}
+
+/// An event's way ended.
+pub fn event_ended(report: &Report, took: Duration) {
+    let id = report.event_id.as_deref().unwrap_or("");
+    let (event_type, lane) = (report.event_type.as_str(), report.lane.as_str());
+    let Some(result) = report.result() else {
+        return info!(event_id = id, event_type, lane, "left to the broker: stopping");
+    };
+    counter!("shirase_events_total", "type" => report.event_type.clone(), "result" => result).increment(1);
+    if report.muted {
+        let labels = [("type", report.event_type.clone()), ("channel", "none".into()), ("result", "muted".into())];
+        counter!("shirase_notifications_total", &labels).increment(1);
+    }
+    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+    match &report.disposition {
+        Disposition::Dead { reason, detail } => {
+            counter!("shirase_dead_letters_total", "reason" => reason.as_str()).increment(1);
+            warn!(event_id = id, event_type, lane, reason = reason.as_str(), detail, attempt = report.attempts, ms, "dead letter");
+        }
+        Disposition::Retry { delay, .. } => {
+            info!(event_id = id, event_type, lane, attempt = report.attempts, delay_s = delay.as_secs(), ms, "retry");
+        }
+        Disposition::Done => debug!(event_id = id, event_type, lane, muted = report.muted, ms, "done"),
+        Disposition::Abandon => {}
+    }
+    for notification in report.notifications.iter().filter(|one| one.result == NotificationResult::Duplicate) {
+        notification_counter(&report.event_type, notification);
+    }
+}
+
+/// Notifications were planned: counts mobile numbers that get no SMS because of their prefix.
+pub fn planned(event: &Event, notifications: &[Notification]) {
+    let Given::Usable(phone) = &event.recipient.phone else { return };
+    let told_by_sms = notifications.iter().any(|one| one.contact == Contact::Current && one.target() == "current.sms");
+    if phone.kind() == PhoneKind::JapaneseMobile && !told_by_sms {
+        // Counted only for its prefix: a customer who chose email has a configured one and a known reason.
+        let prefix = phone.prefix().to_owned();
+        if notifications.iter().any(|one| one.why.to_string().contains("is not among sms.prefixes")) {
+            counter!("shirase_phones_outside_prefixes_total", "prefix" => prefix).increment(1);
+        }
+    }
+}
+
+/// An attempt ended.
+pub fn attempted(event: &Event, gateway: &Gateway, result: Result<&Accepted, &Failure>, took: Duration) {
+    let (outcome, reason) = match result {
+        Ok(_) => ("accepted", ""),
+        Err(failure) => (failure.class.as_str(), failure.reason.as_str()),
+    };
+    let channel = gateway.channel().as_str();
+    let name = gateway.name().to_owned();
+    let labels =
+        [("channel", channel.to_owned()), ("gateway", name.clone()), ("outcome", outcome.into()), ("reason", reason.into())];
+    counter!("shirase_attempts_total", &labels).increment(1);
+    histogram!("shirase_attempt_seconds", "channel" => channel, "gateway" => name.clone()).record(took.as_secs_f64());
+    let up = match result {
+        Ok(_) => true,
+        Err(failure) => !matches!(failure.class, Class::Retryable | Class::Credentials | Class::Unknown),
+    };
+    gauge!("shirase_gateway_up", "gateway" => name.clone()).set(f64::from(u8::from(up)));
+    if let Err(failure) = result {
+        let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
+        let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        warn!(event_id, event_type, channel, gateway = name, outcome, reason, detail = failure.detail, ms, "attempt failed");
+    }
+}
+
+/// A notification's part of a delivery ended and is settled.
+pub fn notification_ended(event: &Event, lane: &'static str, report: &NotificationReport, now: Timestamp) {
+    notification_counter(&event.kind.name, report);
+    let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
+    let (channel, contact, gateway) = (report.channel, report.contact, report.gateway.as_deref().unwrap_or(""));
+    if report.result != NotificationResult::Accepted {
+        let (result, reason) = (report.result.as_str(), report.reason.unwrap_or(""));
+        return info!(event_id, event_type, lane, channel, contact, gateway, result, reason, "notification");
+    }
+    let seconds = now.duration_since(event.time).as_secs_f64().max(0.0);
+    histogram!("shirase_notify_seconds", "lane" => lane, "channel" => channel).record(seconds);
+    if let Some(segments) = report.segments {
+        counter!("shirase_sms_segments_total", "gateway" => gateway.to_owned()).increment(segments as u64);
+    }
+    info!(event_id, event_type, lane, channel, contact, gateway, result = "accepted", seconds, "notification");
+}
+
+fn notification_counter(event_type: &str, report: &NotificationReport) {
+    let labels = [("type", event_type.to_owned()), ("channel", report.channel.into()), ("result", report.result.as_str().into())];
+    counter!("shirase_notifications_total", &labels).increment(1);
+}
+
+/// The other channel takes over.
+pub fn fell_back(event: &Event, next: &Notification) {
+    let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
+    info!(event_id, event_type, channel = next.address.channel().as_str(), "fallback channel takes over");
+}
+
+/// A claim was taken over from a crashed or stuck attempt: the message may go out twice, with the same reference.
+pub fn claim_taken_over(event: &Event, notification: &Notification) {
+    counter!("shirase_claims_taken_over_total").increment(1);
+    let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
+    warn!(event_id, event_type, target_name = notification.target(), "taken over after an attempt without an answer");
+}
+
+/// Our claim had been taken over before we could settle it.
+pub fn fenced_out(event: &Event, notification: &Notification) {
+    let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
+    warn!(event_id, event_type, target_name = notification.target(), "settlement fenced out: another worker has the claim");
+}
+
+/// A ledger transaction is durable.
+pub fn ledger_committed(took: Duration) {
+    histogram!("shirase_ledger_commit_seconds").record(took.as_secs_f64());
+}
+
+/// The ledger cannot be written: nothing is sent until it can.
+pub fn ledger_in_trouble(detail: &str) {
+    error!(detail, "the ledger cannot be written; nothing is sent or acknowledged until it can");
+}
+
+/// The ledger can be written again.
+pub fn ledger_recovered() {
+    info!("the ledger can be written again");
+}
+
+/// An event was taken from or given back to a lane.
+pub fn in_flight(lane: Lane, change: f64) {
+    gauge!("shirase_in_flight", "lane" => lane.as_str()).increment(change);
+}
+
+/// A broker connection is up. `role` is a lane's name or `publish`.
+pub fn broker_connected(role: &'static str, host: &str) {
+    counter!("shirase_broker_connections_total", "role" => role, "result" => "connected").increment(1);
+    info!(role, host, "broker connected");
+}
+
+/// A broker connection failed or ended; it will be tried again.
+pub fn broker_lost(role: &'static str, detail: &str, retry_in: Duration) {
+    counter!("shirase_broker_connections_total", "role" => role, "result" => "lost").increment(1);
+    let retry_ms = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
+    warn!(role, detail, retry_ms, "broker connection lost; trying again");
+}
+
+/// A retry or dead letter could not be handed to the broker; it is tried until it can.
+pub fn publish_failed(queue: &str, detail: &str) {
+    warn!(queue, detail, "publish failed; trying again");
+}

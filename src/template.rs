@@ -1,0 +1,240 @@
+//! Templates: from an event and its notifications to messages. Pure once loaded.
+//!
+//! Two registries for each locale: one escapes for HTML, the other escapes nothing; a template belongs to one of them
+//! by its file name. Strict mode: a variable that is not there is an error, not a hole in a text.
+
+mod helpers;
+mod load;
+mod sanitize;
+mod segments;
+
+use std::collections::BTreeMap;
+
+use handlebars::{Context, Handlebars};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+pub use self::load::TemplateProblem;
+pub use self::segments::{Encoding, Segments, graphemes, segments};
+use crate::event::Event;
+use crate::plan::{Channel, Notification};
+
+/// The locale that every event type must have, and that others fall back to.
+pub const DEFAULT_LOCALE: &str = "ja";
+
+/// `[brand]`: who speaks. Templates know it as `brand`.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Brand {
+    /// The company's name as customers know it.
+    pub company: String,
+    /// The phone number to call.
+    pub phone: String,
+    /// When it is answered.
+    pub hours: String,
+}
+
+/// The rendered text of a notification. Holds personal data, hence no `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Message {
+    /// An SMS.
+    Sms {
+        /// The text.
+        text: String,
+    },
+    /// A mail.
+    Email {
+        /// One line.
+        subject: String,
+        /// Plain text.
+        text: String,
+        /// HTML, where the type has such a template.
+        html: Option<String>,
+    },
+}
+
+/// One of the files of an event type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// `sms.hbs`
+    Sms,
+    /// `email.subject.hbs`
+    Subject,
+    /// `email.txt.hbs`
+    Text,
+    /// `email.html.hbs`
+    Html,
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; 4] = [Self::Sms, Self::Subject, Self::Text, Self::Html];
+
+    /// Its file's name.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Sms => "sms.hbs",
+            Self::Subject => "email.subject.hbs",
+            Self::Text => "email.txt.hbs",
+            Self::Html => "email.html.hbs",
+        }
+    }
+
+    /// The HTML part may be left out.
+    pub fn is_optional(self) -> bool {
+        self == Self::Html
+    }
+}
+
+/// A template did not give a message that may be sent. Holds no value of the event.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenderError {
+    /// Handlebars failed.
+    #[error("{place}: {detail}")]
+    Failed {
+        /// File, line and column.
+        place: String,
+        /// What handlebars says: names, no values.
+        detail: String,
+    },
+    /// Nothing but white space.
+    #[error("{place}: renders to nothing; nothing empty is sent")]
+    Empty {
+        /// File.
+        place: String,
+    },
+    /// A subject of several lines.
+    #[error("{place}: renders to more than one line; a subject is one line")]
+    Lines {
+        /// File.
+        place: String,
+    },
+}
+
+/// Every template of a folder, loaded as a whole.
+#[derive(Debug)]
+pub struct TemplateSet {
+    locales: BTreeMap<String, Locale>,
+    version: String,
+}
+
+/// One locale's two registries.
+#[derive(Debug, Default)]
+struct Locale {
+    text: Handlebars<'static>,
+    html: Handlebars<'static>,
+    /// Name in the registry → path, for messages.
+    places: BTreeMap<String, String>,
+}
+
+impl TemplateSet {
+    /// A short hash of all files: which wording was in force.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Renders each notification and each fallback of an event, before any of them is sent.
+    ///
+    /// # Errors
+    /// The first template that fails; then nothing of this event may be sent.
+    pub fn render(&self, event: &Event, notifications: &[Notification], brand: &Brand) -> Result<Vec<Rendered>, RenderError> {
+        let locale = &self.locale(event).1;
+        let mut context = Context::from(context(event, brand));
+        notifications
+            .iter()
+            .map(|notification| {
+                let message = locale.message(&mut context, event, notification)?;
+                let fallback = notification.fallback().map(|next| locale.message(&mut context, event, &next)).transpose()?;
+                Ok(Rendered { message, fallback })
+            })
+            .collect()
+    }
+
+    /// The locale of an event's texts: the recipient's where the type has templates in it, else Japanese.
+    pub fn locale_of(&self, event: &Event) -> &str {
+        self.locale(event).0
+    }
+
+    fn locale(&self, event: &Event) -> (&str, &Locale) {
+        let has_type = |locale: &&Locale| locale.has(&event.kind.name, Part::Sms);
+        let wanted = self.locales.get_key_value(&event.recipient.locale).filter(|(_, locale)| has_type(locale));
+        let (name, locale) = wanted
+            .or_else(|| self.locales.get_key_value(DEFAULT_LOCALE))
+            .expect("load refuses a set without the default locale");
+        (name, locale)
+    }
+}
+
+/// The messages of one notification.
+#[derive(Clone)]
+pub struct Rendered {
+    /// What is sent first.
+    pub message: Message,
+    /// What is sent when that channel has failed for good.
+    pub fallback: Option<Message>,
+}
+
+impl Locale {
+    fn has(&self, event_type: &str, part: Part) -> bool {
+        self.places.contains_key(&name(event_type, part))
+    }
+
+    fn message(&self, context: &mut Context, event: &Event, notification: &Notification) -> Result<Message, RenderError> {
+        let channel = notification.address.channel();
+        context.data_mut()["notification"] =
+            json!({"channel": channel.as_str(), "contact": notification.contact.as_str()});
+        let part = |part: Part| self.part(context, &event.kind.name, part);
+        Ok(match channel {
+            Channel::Sms => Message::Sms { text: part(Part::Sms)? },
+            Channel::Email => Message::Email {
+                subject: part(Part::Subject)?,
+                text: part(Part::Text)?,
+                html: if self.has(&event.kind.name, Part::Html) { Some(part(Part::Html)?) } else { None },
+            },
+        })
+    }
+
+    fn part(&self, context: &Context, event_type: &str, part: Part) -> Result<String, RenderError> {
+        let name = name(event_type, part);
+        let registry = if part == Part::Html { &self.html } else { &self.text };
+        let place = || self.places.get(&name).cloned().unwrap_or_else(|| name.clone());
+        let rendered = registry.render_with_context(&name, context).map_err(|error| self.failed(&error, &name))?;
+        let rendered = rendered.trim();
+        if rendered.is_empty() {
+            return Err(RenderError::Empty { place: place() });
+        }
+        if part == Part::Subject && rendered.contains(['\r', '\n']) {
+            return Err(RenderError::Lines { place: place() });
+        }
+        Ok(rendered.to_owned())
+    }
+
+    fn failed(&self, error: &handlebars::RenderError, name: &str) -> RenderError {
+        let name = error.template_name.as_deref().unwrap_or(name);
+        let file = self.places.get(name).map_or(name, String::as_str);
+        let place = match (error.line_no, error.column_no) {
+            (Some(line), Some(column)) => format!("{file}:{line}:{column}"),
+            _ => file.to_owned(),
+        };
+        RenderError::Failed { place, detail: error.reason().to_string() }
+    }
+}
+
+/// A template's name in its registry.
+fn name(event_type: &str, part: Part) -> String {
+    format!("{event_type}/{}", part.file_name())
+}
+
+/// What templates see: the event's data made safe, `event` and `brand`; ours win over a field of the same name.
+fn context(event: &Event, brand: &Brand) -> Value {
+    let mut data = event.data.clone();
+    sanitize::sanitize(&mut data);
+    data["event"] = json!({"id": event.id, "type": event.kind.name, "time": event.time.to_string()});
+    data["brand"] = json!(brand);
+    data
+}
+
+#[cfg(test)]
+mod tests;

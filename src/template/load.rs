@@ -1,0 +1,166 @@
+//! Loading a set of templates as a whole: all problems at once, or a set that is complete.
+
+use std::collections::BTreeMap;
+
+use handlebars::{Handlebars, Template, TemplateError, no_escape};
+use ring::digest::{Context as Digest, SHA256};
+
+use super::{DEFAULT_LOCALE, Locale, Part, TemplateSet, helpers, name};
+use crate::assets::Files;
+use crate::event::Catalog;
+
+/// Something in a folder of templates is not in order.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateProblem {
+    /// A template that does not parse.
+    #[error("{place}: {detail}")]
+    Parse {
+        /// File, line and column.
+        place: String,
+        /// What handlebars says.
+        detail: String,
+    },
+    /// A file that no rule of the folder knows.
+    #[error("{0}: is not a template; expected <locale>/<event type>/(sms|email.subject|email.txt|email.html).hbs or \
+             <locale>/_partials/NAME.hbs, NAME.txt.hbs, NAME.html.hbs")]
+    Stray(String),
+    /// An event type of the catalog lacks a part.
+    #[error("{0}: not found; every event type of the catalog needs it")]
+    Missing(String),
+}
+
+impl TemplateSet {
+    /// Parses every template and sees that each event type of the catalog has its parts in the default locale, and
+    /// all or none of them in any other.
+    ///
+    /// # Errors
+    /// All problems, not only the first.
+    pub fn load(files: &Files, catalog: &Catalog) -> Result<Self, Vec<TemplateProblem>> {
+        let mut locales: BTreeMap<String, Locale> = BTreeMap::new();
+        let mut problems = Vec::new();
+        locales.insert(DEFAULT_LOCALE.to_owned(), Locale::empty());
+        for (path, text) in files.iter() {
+            let place = files.place(path);
+            let Some(slot) = Slot::of(path) else {
+                problems.push(TemplateProblem::Stray(place));
+                continue;
+            };
+            let locale = locales.entry(slot.locale().to_owned()).or_insert_with(Locale::empty);
+            if let Err(error) = locale.add(&slot, &place, text) {
+                problems.push(parse_problem(&place, &error));
+            }
+        }
+        for (name, locale) in &locales {
+            problems.extend(missing(files, name, locale, catalog));
+        }
+        let version = version(files);
+        if problems.is_empty() { Ok(Self { locales, version }) } else { Err(problems) }
+    }
+}
+
+/// What a path says of a file.
+enum Slot<'a> {
+    Partial { locale: &'a str, name: &'a str, text: bool, html: bool },
+    Template { locale: &'a str, event_type: &'a str, part: Part },
+}
+
+impl<'a> Slot<'a> {
+    fn of(path: &'a str) -> Option<Self> {
+        let mut parts = path.split('/');
+        let (locale, folder, file) = (parts.next()?, parts.next()?, parts.next()?);
+        if parts.next().is_some() {
+            return None;
+        }
+        if folder != "_partials" {
+            let part = Part::ALL.into_iter().find(|part| part.file_name() == file)?;
+            return Some(Self::Template { locale, event_type: folder, part });
+        }
+        let name = file.strip_suffix(".hbs")?;
+        Some(match (name.strip_suffix(".txt"), name.strip_suffix(".html")) {
+            (Some(name), _) => Self::Partial { locale, name, text: true, html: false },
+            (_, Some(name)) => Self::Partial { locale, name, text: false, html: true },
+            _ => Self::Partial { locale, name, text: true, html: true },
+        })
+    }
+
+    fn locale(&self) -> &'a str {
+        match self {
+            Self::Partial { locale, .. } | Self::Template { locale, .. } => locale,
+        }
+    }
+}
+
+impl Locale {
+    fn empty() -> Self {
+        let mut locale = Self::default();
+        locale.text.register_escape_fn(no_escape);
+        for registry in [&mut locale.text, &mut locale.html] {
+            registry.set_strict_mode(true);
+            helpers::register(registry);
+        }
+        locale
+    }
+
+    fn add(&mut self, slot: &Slot<'_>, place: &str, text: &str) -> Result<(), TemplateError> {
+        match *slot {
+            Slot::Partial { name, text: in_text, html: in_html, .. } => {
+                self.places.insert(name.to_owned(), place.to_owned());
+                if in_text {
+                    register(&mut self.text, name, text)?;
+                }
+                if in_html {
+                    register(&mut self.html, name, text)?;
+                }
+                Ok(())
+            }
+            Slot::Template { event_type, part, .. } => {
+                let name = name(event_type, part);
+                let registry = if part == Part::Html { &mut self.html } else { &mut self.text };
+                register(registry, &name, text)?;
+                self.places.insert(name, place.to_owned());
+                Ok(())
+            }
+        }
+    }
+}
+
+fn register(registry: &mut Handlebars<'static>, name: &str, text: &str) -> Result<(), TemplateError> {
+    let template = Template::compile_with_name(text, name.to_owned())?;
+    registry.register_template(name, template);
+    Ok(())
+}
+
+fn parse_problem(place: &str, error: &TemplateError) -> TemplateProblem {
+    let place = match error.pos() {
+        Some((line, column)) => format!("{place}:{line}:{column}"),
+        None => place.to_owned(),
+    };
+    TemplateProblem::Parse { place, detail: error.reason().to_string() }
+}
+
+/// Parts that the catalog's types lack. A locale that has nothing of a type falls back to the default one.
+fn missing(files: &Files, locale_name: &str, locale: &Locale, catalog: &Catalog) -> Vec<TemplateProblem> {
+    let mut problems = Vec::new();
+    for event_type in catalog.iter() {
+        let lacks = |part: &Part| !part.is_optional() && !locale.has(&event_type.name, *part);
+        let translated = Part::ALL.iter().any(|part| locale.has(&event_type.name, *part));
+        if locale_name != DEFAULT_LOCALE && !translated {
+            continue;
+        }
+        let path = |part: Part| files.place(&format!("{locale_name}/{}", name(&event_type.name, part)));
+        problems.extend(Part::ALL.into_iter().filter(lacks).map(|part| TemplateProblem::Missing(path(part))));
+    }
+    problems
+}
+
+/// First 12 hex digits of a SHA-256 over names and texts.
+fn version(files: &Files) -> String {
+    let mut digest = Digest::new(&SHA256);
+    for (path, text) in files.iter() {
+        for part in [path, text] {
+            digest.update(&part.len().to_be_bytes());
+            digest.update(part.as_bytes());
+        }
+    }
+    digest.finish().as_ref()[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+}

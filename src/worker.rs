@@ -1,0 +1,186 @@
+//! The worker: lanes in, dispositions out, and an orderly stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ring::rand::{SecureRandom, SystemRandom};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::broker::{BrokerConfig, Consumer, Delivered, Handle, Handled, Names, Publisher};
+use crate::config::Span;
+use crate::dispatch::{Dispatcher, Disposition, Incoming};
+use crate::event::Lane;
+use crate::ledger::Ledger;
+use crate::telemetry;
+
+/// `[lanes]`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LanesConfig {
+    /// What a customer loses money by not hearing.
+    pub critical: LaneConfig,
+    /// Everything else.
+    pub standard: LaneConfig,
+}
+
+/// `[lanes.…]`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LaneConfig {
+    /// Events worked on at once; quorum queues allow 2000.
+    #[schemars(range(min = 1, max = 2000))]
+    pub prefetch: u16,
+}
+
+impl LanesConfig {
+    /// One lane's.
+    pub fn of(&self, lane: Lane) -> LaneConfig {
+        match lane {
+            Lane::Critical => self.critical,
+            Lane::Standard => self.standard,
+        }
+    }
+}
+
+/// `[worker]`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WorkerConfig {
+    /// After SIGTERM, how long what is in flight may take; then it is left to the broker.
+    pub drain: Span,
+}
+
+/// How the worker is told to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// No more intake; finish what is in flight.
+    pub soft: CancellationToken,
+    /// Give up what is in flight.
+    pub hard: CancellationToken,
+}
+
+/// What `/readyz` wants to know.
+#[derive(Clone)]
+pub struct Readiness {
+    consuming: Vec<(Lane, watch::Receiver<bool>)>,
+    publisher: Publisher,
+    ledger: Ledger,
+}
+
+impl Readiness {
+    /// Why the worker is not ready; empty when it is.
+    pub fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (lane, consuming) in &self.consuming {
+            if !*consuming.borrow() {
+                problems.push(format!("broker: lane {} is not being consumed", lane.as_str()));
+            }
+        }
+        if !self.publisher.is_connected() {
+            problems.push("broker: no connection to publish retries and dead letters".to_owned());
+        }
+        problems.extend(self.ledger.trouble().map(|trouble| format!("ledger: {trouble}")));
+        problems
+    }
+}
+
+/// The worker's running tasks.
+pub struct Worker {
+    lanes: TaskTracker,
+    publishing: TaskTracker,
+    /// Ends the publisher, after the lanes have ended.
+    publisher_stop: CancellationToken,
+    stop: Stop,
+    drain: Duration,
+}
+
+/// Dispatches deliveries and turns their dispositions into the broker's terms.
+struct Dispatch {
+    dispatcher: Arc<Dispatcher>,
+    jitter: f64,
+    random: SystemRandom,
+}
+
+impl Handle for Dispatch {
+    async fn handle(&self, delivered: Delivered) -> Handled {
+        let lane = delivered.lane;
+        telemetry::in_flight(lane, 1.0);
+        let incoming = Incoming { raw: delivered.raw, lane, attempts: delivered.attempts };
+        let report = self.dispatcher.dispatch(&incoming).await;
+        telemetry::in_flight(lane, -1.0);
+        match report.disposition {
+            Disposition::Done => Handled::Ack,
+            Disposition::Retry { delay, attempts } => Handled::Retry { delay, earlier: self.earlier(delay), attempts },
+            Disposition::Dead { reason, detail } => {
+                Handled::Dead { reason: reason.as_str(), detail, attempts: report.attempts }
+            }
+            Disposition::Abandon => Handled::Abandon,
+        }
+    }
+}
+
+impl Dispatch {
+    /// A random part of at most `jitter` of the delay.
+    fn earlier(&self, delay: Duration) -> Duration {
+        let mut bytes = [0; 4];
+        // Without randomness there is no jitter, which is no reason to stop.
+        let share = self.random.fill(&mut bytes).map_or(0.0, |()| f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX));
+        delay.mul_f64(self.jitter * share)
+    }
+}
+
+impl Worker {
+    /// Starts consuming every lane.
+    pub fn start(
+        dispatcher: Arc<Dispatcher>, broker: &BrokerConfig, lanes: LanesConfig, jitter: f64, config: WorkerConfig, stop: Stop,
+    ) -> (Self, Readiness) {
+        let names = Names::new(broker, &dispatcher.catalog, dispatcher.schedule.steps());
+        let (lane_tasks, publishing, publisher_stop) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
+        let publisher = Publisher::start(broker.clone(), names.clone(), publisher_stop.clone(), &publishing);
+        let ledger = dispatcher.ledger.clone();
+        let handler = Arc::new(Dispatch { dispatcher, jitter, random: SystemRandom::new() });
+        let mut consuming = Vec::new();
+        for lane in Lane::ALL {
+            let (sender, receiver) = watch::channel(false);
+            consuming.push((lane, receiver));
+            let consumer = Consumer {
+                config: broker.clone(),
+                names: names.clone(),
+                lane,
+                prefetch: lanes.of(lane).prefetch,
+                publisher: publisher.clone(),
+                handler: Arc::clone(&handler),
+                consuming: sender,
+                soft: stop.soft.clone(),
+                hard: stop.hard.clone(),
+            };
+            lane_tasks.spawn(consumer.run());
+        }
+        let readiness = Readiness { consuming, publisher, ledger };
+        (Self { lanes: lane_tasks, publishing, publisher_stop, stop, drain: config.drain.0 }, readiness)
+    }
+
+    /// Waits for the soft stop, then until what was in flight is finished or the drain time is over. True when all of
+    /// it was finished.
+    pub async fn finish(self) -> bool {
+        self.stop.soft.cancelled().await;
+        self.lanes.close();
+        let finished = tokio::select! {
+            () = self.lanes.wait() => true,
+            () = sleep(self.drain) => false,
+        };
+        if !finished {
+            self.stop.hard.cancel();
+            self.lanes.wait().await;
+        }
+        self.publisher_stop.cancel();
+        self.publishing.close();
+        self.publishing.wait().await;
+        finished
+    }
+}

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# The tests.
+#
+#   tests/run.sh quick             without servers, about a minute
+#   tests/run.sh [all] [FILTER]    everything; the rest of the arguments goes to the end-to-end tests
+#
+# The end-to-end tests start a RabbitMQ and a Postfix of their own, on free ports of loopback. The two Debian packages
+# are installed where that is possible; their system services are not started.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+show() {
+    printf '\n==> %s\n' "$*"
+    "$@"
+}
+
+missing_packages() {
+    [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo rabbitmq-server
+    [ -x /usr/lib/postfix/sbin/master ] || echo postfix
+}
+
+# Prints what to put before a command to run it as root; fails where nobody is asked for a password.
+as_root() {
+    [ "$(id -u)" = 0 ] || { command -v sudo >/dev/null && sudo --non-interactive true 2>/dev/null && echo sudo; }
+}
+
+install_servers() {
+    local missing root
+    mapfile -t missing < <(missing_packages)
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    if ! command -v apt-get >/dev/null || ! root=$(as_root); then
+        printf 'The end-to-end tests need %s. As root:\n' "${missing[*]}" >&2
+        printf '  apt-get install -y --no-install-recommends %s\n' "${missing[*]}" >&2
+        exit 2
+    fi
+    printf '\n==> installing %s\n' "${missing[*]}"
+    # shellcheck disable=SC2086 # $root is one word or none
+    $root sh -c "$INSTALL" install "${missing[@]}" </dev/null
+}
+
+# Debian starts the services of what it installs unless policy-rc.d says no. What runs already goes on.
+INSTALL='
+set -eu
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+    trap "rm -f $policy" EXIT
+    trap "exit 130" HUP INT TERM
+    printf "#!/bin/sh\nexit 101\n" >"$policy"
+    chmod 755 "$policy"
+fi
+export DEBIAN_FRONTEND=noninteractive
+# A fresh container has no lists; stale ones are no reason to stop.
+apt-get update -q || true
+apt-get install -y --no-install-recommends "$@"'
+
+quick() {
+    show cargo test --locked --lib --bins --test quick
+}
+
+all() {
+    install_servers
+    quick
+    # Postfix starts as root only.
+    show cargo test --locked --test e2e -- --test-threads=2 "$@"
+    show cargo test --locked --doc
+}
+
+case ${1-all} in
+    quick) shift; [ $# = 0 ] || { echo "quick takes no arguments: $*" >&2; exit 2; }; quick ;;
+    all) shift || true; all "$@" ;;
+    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
+    *) all "$@" ;;
+esac

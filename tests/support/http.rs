@@ -1,0 +1,47 @@
+//! An HTTP client of a few lines.
+
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+/// Long enough for any answer on a loaded machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Status and body of a `GET` on loopback.
+#[track_caller]
+pub fn http_get(port: u16, path: &str) -> (u16, String) {
+    try_http_get(port, path).unwrap_or_else(|error| panic!("GET http://127.0.0.1:{port}{path}: {error}"))
+}
+
+/// As [`http_get`], for a server that may not be there yet.
+pub fn try_http_get(port: u16, path: &str) -> io::Result<(u16, String)> {
+    exchange(port, &format!("GET {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n"))
+}
+
+/// Status and body of a `POST` on loopback.
+#[track_caller]
+pub fn http_post(port: u16, path: &str, content_type: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    let request = format!(
+        "POST {path} HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\
+         Content-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n{body}"
+    );
+    exchange(port, &request).unwrap_or_else(|error| panic!("POST http://127.0.0.1:{port}{path}: {error}"))
+}
+
+/// HTTP/1.0, so that the answer ends with the connection and never comes in chunks.
+fn exchange(port: u16, request: &str) -> io::Result<(u16, String)> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    parse(&String::from_utf8_lossy(&answer)).ok_or_else(|| io::Error::other("not an HTTP answer"))
+}
+
+fn parse(answer: &str) -> Option<(u16, String)> {
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, body.to_owned()))
+}

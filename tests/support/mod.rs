@@ -1,0 +1,31 @@
+//! Real servers for tests, each private to the test that starts it: own ports, own folder, gone afterwards.
+//!
+//! - [`RabbitMq`]: a broker node that may be killed, stopped and started again
+//! - [`Postfix`]: an SMTP relay that keeps every mail in a maildir, for tests to read back
+//! - [`Worker`]: the shipped binary as a process, with a configuration file
+//! - [`Scratch`] and [`Guard`]: why nothing is left behind, whatever becomes of the test process
+//! - [`eventually`], [`within`], [`http_get`], [`free_port`]: the small things around them
+//!
+//! A test binary says `mod support;` and needs nothing but `std`.
+
+#![allow(dead_code, reason = "several test binaries share this folder and each uses a part of it")]
+#![allow(unused_imports, reason = "as above: the names below are for whoever needs them")]
+#![allow(clippy::disallowed_methods, reason = "tests wait for real processes: by the real clock")]
+
+mod guard;
+mod http;
+mod ports;
+mod postfix;
+mod rabbitmq;
+mod scratch;
+mod wait;
+mod worker;
+
+pub use guard::Guard;
+pub use http::{http_get, http_post, try_http_get};
+pub use ports::free_port;
+pub use postfix::Postfix;
+pub use rabbitmq::RabbitMq;
+pub use scratch::Scratch;
+pub use wait::{eventually, within};
+pub use worker::Worker;
