@@ -65,7 +65,10 @@ struct Admin {
 /// # Errors
 /// When the listener fails.
 pub async fn serve(
-    listener: TcpListener, metrics: PrometheusHandle, problems: Problems, stop: CancellationToken,
+    listener: TcpListener,
+    metrics: PrometheusHandle,
+    problems: Problems,
+    stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/", get(index))
@@ -82,7 +85,8 @@ async fn index() -> &'static str {
 
 async fn prometheus(State(admin): State<Admin>) -> Response {
     admin.metrics.run_upkeep();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.metrics.render()).into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.metrics.render())
+        .into_response()
 }
 
 async fn ready(State(admin): State<Admin>) -> Response {

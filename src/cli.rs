@@ -28,7 +28,11 @@ use crate::telemetry;
 /// Begin with `shirase demo`: everything in one process, no broker needed. `shirase init DIR` writes the configuration,
 /// schemas and templates out for a house to make its own.
 #[derive(Parser)]
-#[command(version, arg_required_else_help = true, after_help = "Exit codes: 0 done, 1 the thing asked about is not in order, 2 wrong usage or configuration.")]
+#[command(
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 the thing asked about is not in order, 2 wrong usage or configuration."
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -125,5 +129,8 @@ pub fn main() -> ExitCode {
 
 /// `shirase preview … | head` is no failure.
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

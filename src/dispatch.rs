@@ -17,7 +17,9 @@ pub use self::schedule::{RetryConfig, Schedule};
 use crate::clock::Clock;
 use crate::event::{Catalog, Event, Lane, RawEvent, decode, peek};
 use crate::gateway::Gateways;
-use crate::ledger::{Claim, ClaimAnswer, Close, EventRecord, EventState, Held, Ledger, LedgerClosed, TargetRecord};
+use crate::ledger::{
+    Claim, ClaimAnswer, Close, EventRecord, EventState, Held, Ledger, LedgerClosed, TargetRecord,
+};
 use crate::plan::{Address, Notification, Plan, plan};
 use crate::telemetry;
 use crate::template::{Brand, Rendered, TemplateSet};
@@ -80,7 +82,8 @@ impl Dispatcher {
         let event = match decode(&incoming.raw, &self.catalog, self.clock.now()) {
             Ok(event) => event,
             Err(rejected) => {
-                let dead = Disposition::Dead { reason: DeadReason::Bad(rejected.reason), detail: rejected.detail };
+                let dead =
+                    Disposition::Dead { reason: DeadReason::Bad(rejected.reason), detail: rejected.detail };
                 return Ok(Report::new(incoming, self.label(incoming), dead));
             }
         };
@@ -97,7 +100,8 @@ impl Dispatcher {
         };
         telemetry::planned(&event, &notifications);
 
-        let journey = Journey { event: &event, record, attempts: incoming.attempts, alone: notifications.len() == 1 };
+        let journey =
+            Journey { event: &event, record, attempts: incoming.attempts, alone: notifications.len() == 1 };
         let claim = self.claim(&journey, &notifications);
         let lease_until = claim.lease_until;
         let held = match self.ledger.claim(claim).await? {
@@ -133,7 +137,12 @@ impl Dispatcher {
     }
 
     /// What becomes of the event's delivery, now that every settlement is durable.
-    async fn conclude(&self, mut report: Report, journey: Journey<'_>, endings: Vec<Vec<Ending>>) -> Result<Report, LedgerClosed> {
+    async fn conclude(
+        &self,
+        mut report: Report,
+        journey: Journey<'_>,
+        endings: Vec<Vec<Ending>>,
+    ) -> Result<Report, LedgerClosed> {
         let endings: Vec<Ending> = endings.into_iter().flatten().collect();
         report.disposition = deliver::disposition(&endings, &self.schedule, journey.attempts);
         let state = match &report.disposition {
@@ -143,7 +152,9 @@ impl Dispatcher {
             Disposition::Retry { .. } | Disposition::Abandon => None,
         };
         if let Some((state, reason)) = state {
-            self.ledger.close_event(Close { event: journey.record, state, reason, now: self.clock.now() }).await?;
+            self.ledger
+                .close_event(Close { event: journey.record, state, reason, now: self.clock.now() })
+                .await?;
         }
         report.notifications = endings.into_iter().map(|ending| ending.report).collect();
         Ok(report)
@@ -157,9 +168,14 @@ impl Dispatcher {
     }
 
     async fn dead(
-        &self, mut report: Report, event: EventRecord, reason: DeadReason, detail: String,
+        &self,
+        mut report: Report,
+        event: EventRecord,
+        reason: DeadReason,
+        detail: String,
     ) -> Result<Report, LedgerClosed> {
-        let close = Close { event, state: EventState::Dead, reason: Some(reason.as_str()), now: self.clock.now() };
+        let close =
+            Close { event, state: EventState::Dead, reason: Some(reason.as_str()), now: self.clock.now() };
         self.ledger.close_event(close).await?;
         report.disposition = Disposition::Dead { reason, detail };
         Ok(report)
@@ -199,6 +215,8 @@ impl Dispatcher {
 
     /// The event's type as a label, of an event that could not be decoded.
     fn label(&self, incoming: &Incoming) -> String {
-        peek(&incoming.raw).1.map_or_else(|| "unknown".to_owned(), |name| self.catalog.label(&name).to_owned())
+        peek(&incoming.raw)
+            .1
+            .map_or_else(|| "unknown".to_owned(), |name| self.catalog.label(&name).to_owned())
     }
 }

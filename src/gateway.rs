@@ -76,7 +76,7 @@ pub struct Gateway {
 }
 
 enum Kind {
-    Http(http::HttpGateway),
+    Http(Box<http::HttpGateway>),
     Smtp(Box<smtp::Relay>),
 }
 
@@ -101,7 +101,7 @@ impl Gateway {
             timeout: config.timeout.0,
             on_unknown: config.on_unknown,
             limiter: limiter(config.rate_per_second),
-            kind: Kind::Http(kind),
+            kind: Kind::Http(Box::new(kind)),
         })
     }
 
@@ -110,8 +110,8 @@ impl Gateway {
     /// # Errors
     /// When its TLS parameters cannot be built.
     pub fn relay(config: &RelayConfig, from: &Mailbox) -> Result<Self, BuildError> {
-        let kind =
-            smtp::Relay::new(config, from).map_err(|detail| BuildError { name: config.name.clone(), detail })?;
+        let kind = smtp::Relay::new(config, from)
+            .map_err(|detail| BuildError { name: config.name.clone(), detail })?;
         Ok(Self {
             name: config.name.clone(),
             timeout: config.timeout.0,
@@ -150,9 +150,9 @@ impl Gateway {
     /// When the turn does not come in time; nothing was sent.
     pub async fn turn(&self, patience: Duration) -> Result<(), Failure> {
         let Some(limiter) = &self.limiter else { return Ok(()) };
-        tokio::time::timeout(patience, limiter.until_ready())
-            .await
-            .map_err(|_| Failure::new(Class::Throttled { wait: None }, Reason::OwnRateLimit, "no turn within the lease"))
+        tokio::time::timeout(patience, limiter.until_ready()).await.map_err(|_| {
+            Failure::new(Class::Throttled { wait: None }, Reason::OwnRateLimit, "no turn within the lease")
+        })
     }
 
     /// Hands a message over.
@@ -196,7 +196,11 @@ impl Gateways {
     pub fn new(sms: &SmsConfig, email: &EmailConfig) -> Result<Self, BuildError> {
         Ok(Self {
             sms: sms.gateways.iter().map(Gateway::sms).collect::<Result<_, _>>()?,
-            email: email.relays.iter().map(|relay| Gateway::relay(relay, &email.from)).collect::<Result<_, _>>()?,
+            email: email
+                .relays
+                .iter()
+                .map(|relay| Gateway::relay(relay, &email.from))
+                .collect::<Result<_, _>>()?,
         })
     }
 

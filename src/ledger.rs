@@ -33,7 +33,9 @@ pub struct LedgerConfig {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another worker has it.
-    #[error("{0} is in use by another worker; a SQLite ledger belongs to one process, give this one its own ledger.url")]
+    #[error(
+        "{0} is in use by another worker; a SQLite ledger belongs to one process, give this one its own ledger.url"
+    )]
     InUse(String),
     /// The engine says no.
     #[error("{place}: {detail}")]

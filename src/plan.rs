@@ -208,7 +208,10 @@ pub fn plan(event: &Event, prefixes: &[String], now: Timestamp) -> Result<Plan, 
 }
 
 /// Why `phone` gets no SMS under `prefixes`, or the prefix that it matches.
-pub fn sms_route(phone: &Given<PhoneNumber, crate::event::PhoneError>, prefixes: &[String]) -> Result<(PhoneNumber, String), NoSms> {
+pub fn sms_route(
+    phone: &Given<PhoneNumber, crate::event::PhoneError>,
+    prefixes: &[String],
+) -> Result<(PhoneNumber, String), NoSms> {
     let phone = match phone {
         Given::Absent => return Err(NoSms::NoPhone),
         Given::Unusable(_) => return Err(NoSms::NotANumber),

@@ -63,7 +63,10 @@ fn describe() {
     describe_gauge!("shirase_in_flight", "Events being worked on");
     describe_gauge!("shirase_gateway_up", "1 when the last attempt reached the gateway, 0 when it did not");
     describe_histogram!("shirase_ledger_commit_seconds", "Seconds a ledger transaction took");
-    describe_counter!("shirase_phones_outside_prefixes_total", "Mobile numbers whose prefix is not among sms.prefixes");
+    describe_counter!(
+        "shirase_phones_outside_prefixes_total",
+        "Mobile numbers whose prefix is not among sms.prefixes"
+    );
     describe_counter!("shirase_broker_connections_total", "Broker connections by role and result");
     describe_counter!("shirase_claims_taken_over_total", "Claims of a crashed or stuck attempt taken over");
 }
@@ -77,22 +80,41 @@ pub fn event_ended(report: &Report, took: Duration) {
     };
     counter!("shirase_events_total", "type" => report.event_type.clone(), "result" => result).increment(1);
     if report.muted {
-        let labels = [("type", report.event_type.clone()), ("channel", "none".into()), ("result", "muted".into())];
+        let labels =
+            [("type", report.event_type.clone()), ("channel", "none".into()), ("result", "muted".into())];
         counter!("shirase_notifications_total", &labels).increment(1);
     }
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match &report.disposition {
         Disposition::Dead { reason, detail } => {
             counter!("shirase_dead_letters_total", "reason" => reason.as_str()).increment(1);
-            warn!(event_id = id, event_type, lane, reason = reason.as_str(), detail, attempt = report.attempts, ms, "dead letter");
+            warn!(
+                event_id = id,
+                event_type,
+                lane,
+                reason = reason.as_str(),
+                detail,
+                attempt = report.attempts,
+                ms,
+                "dead letter"
+            );
         }
         Disposition::Retry { delay, .. } => {
-            info!(event_id = id, event_type, lane, attempt = report.attempts, delay_s = delay.as_secs(), ms, "retry");
+            info!(
+                event_id = id,
+                event_type,
+                lane,
+                attempt = report.attempts,
+                delay_s = delay.as_secs(),
+                ms,
+                "retry"
+            );
         }
         Disposition::Done => debug!(event_id = id, event_type, lane, muted = report.muted, ms, "done"),
         Disposition::Abandon => {}
     }
-    for notification in report.notifications.iter().filter(|one| one.result == NotificationResult::Duplicate) {
+    for notification in report.notifications.iter().filter(|one| one.result == NotificationResult::Duplicate)
+    {
         notification_counter(&report.event_type, notification);
     }
 }
@@ -100,7 +122,8 @@ pub fn event_ended(report: &Report, took: Duration) {
 /// Notifications were planned: counts mobile numbers that get no SMS because of their prefix.
 pub fn planned(event: &Event, notifications: &[Notification]) {
     let Given::Usable(phone) = &event.recipient.phone else { return };
-    let told_by_sms = notifications.iter().any(|one| one.contact == Contact::Current && one.target() == "current.sms");
+    let told_by_sms =
+        notifications.iter().any(|one| one.contact == Contact::Current && one.target() == "current.sms");
     if phone.kind() == PhoneKind::JapaneseMobile && !told_by_sms {
         // Counted only for its prefix: a customer who chose email has a configured one and a known reason.
         let prefix = phone.prefix().to_owned();
@@ -118,10 +141,15 @@ pub fn attempted(event: &Event, gateway: &Gateway, result: Result<&Accepted, &Fa
     };
     let channel = gateway.channel().as_str();
     let name = gateway.name().to_owned();
-    let labels =
-        [("channel", channel.to_owned()), ("gateway", name.clone()), ("outcome", outcome.into()), ("reason", reason.into())];
+    let labels = [
+        ("channel", channel.to_owned()),
+        ("gateway", name.clone()),
+        ("outcome", outcome.into()),
+        ("reason", reason.into()),
+    ];
     counter!("shirase_attempts_total", &labels).increment(1);
-    histogram!("shirase_attempt_seconds", "channel" => channel, "gateway" => name.clone()).record(took.as_secs_f64());
+    histogram!("shirase_attempt_seconds", "channel" => channel, "gateway" => name.clone())
+        .record(took.as_secs_f64());
     let up = match result {
         Ok(_) => true,
         Err(failure) => !matches!(failure.class, Class::Retryable | Class::Credentials | Class::Unknown),
@@ -130,7 +158,17 @@ pub fn attempted(event: &Event, gateway: &Gateway, result: Result<&Accepted, &Fa
     if let Err(failure) = result {
         let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
         let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        warn!(event_id, event_type, channel, gateway = name, outcome, reason, detail = failure.detail, ms, "attempt failed");
+        warn!(
+            event_id,
+            event_type,
+            channel,
+            gateway = name,
+            outcome,
+            reason,
+            detail = failure.detail,
+            ms,
+            "attempt failed"
+        );
     }
 }
 
@@ -138,7 +176,8 @@ pub fn attempted(event: &Event, gateway: &Gateway, result: Result<&Accepted, &Fa
 pub fn notification_ended(event: &Event, lane: &'static str, report: &NotificationReport, now: Timestamp) {
     notification_counter(&event.kind.name, report);
     let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
-    let (channel, contact, gateway) = (report.channel, report.contact, report.gateway.as_deref().unwrap_or(""));
+    let (channel, contact, gateway) =
+        (report.channel, report.contact, report.gateway.as_deref().unwrap_or(""));
     if report.result != NotificationResult::Accepted {
         let (result, reason) = (report.result.as_str(), report.reason.unwrap_or(""));
         return info!(event_id, event_type, lane, channel, contact, gateway, result, reason, "notification");
@@ -148,11 +187,25 @@ pub fn notification_ended(event: &Event, lane: &'static str, report: &Notificati
     if let Some(segments) = report.segments {
         counter!("shirase_sms_segments_total", "gateway" => gateway.to_owned()).increment(segments as u64);
     }
-    info!(event_id, event_type, lane, channel, contact, gateway, result = "accepted", seconds, "notification");
+    info!(
+        event_id,
+        event_type,
+        lane,
+        channel,
+        contact,
+        gateway,
+        result = "accepted",
+        seconds,
+        "notification"
+    );
 }
 
 fn notification_counter(event_type: &str, report: &NotificationReport) {
-    let labels = [("type", event_type.to_owned()), ("channel", report.channel.into()), ("result", report.result.as_str().into())];
+    let labels = [
+        ("type", event_type.to_owned()),
+        ("channel", report.channel.into()),
+        ("result", report.result.as_str().into()),
+    ];
     counter!("shirase_notifications_total", &labels).increment(1);
 }
 
@@ -166,13 +219,23 @@ pub fn fell_back(event: &Event, next: &Notification) {
 pub fn claim_taken_over(event: &Event, notification: &Notification) {
     counter!("shirase_claims_taken_over_total").increment(1);
     let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
-    warn!(event_id, event_type, target_name = notification.target(), "taken over after an attempt without an answer");
+    warn!(
+        event_id,
+        event_type,
+        target_name = notification.target(),
+        "taken over after an attempt without an answer"
+    );
 }
 
 /// Our claim had been taken over before we could settle it.
 pub fn fenced_out(event: &Event, notification: &Notification) {
     let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
-    warn!(event_id, event_type, target_name = notification.target(), "settlement fenced out: another worker has the claim");
+    warn!(
+        event_id,
+        event_type,
+        target_name = notification.target(),
+        "settlement fenced out: another worker has the claim"
+    );
 }
 
 /// A ledger transaction is durable.

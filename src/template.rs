@@ -139,14 +139,22 @@ impl TemplateSet {
     ///
     /// # Errors
     /// The first template that fails; then nothing of this event may be sent.
-    pub fn render(&self, event: &Event, notifications: &[Notification], brand: &Brand) -> Result<Vec<Rendered>, RenderError> {
+    pub fn render(
+        &self,
+        event: &Event,
+        notifications: &[Notification],
+        brand: &Brand,
+    ) -> Result<Vec<Rendered>, RenderError> {
         let locale = &self.locale(event).1;
         let mut context = Context::from(context(event, brand));
         notifications
             .iter()
             .map(|notification| {
                 let message = locale.message(&mut context, event, notification)?;
-                let fallback = notification.fallback().map(|next| locale.message(&mut context, event, &next)).transpose()?;
+                let fallback = notification
+                    .fallback()
+                    .map(|next| locale.message(&mut context, event, &next))
+                    .transpose()?;
                 Ok(Rendered { message, fallback })
             })
             .collect()
@@ -159,7 +167,8 @@ impl TemplateSet {
 
     fn locale(&self, event: &Event) -> (&str, &Locale) {
         let has_type = |locale: &&Locale| locale.has(&event.kind.name, Part::Sms);
-        let wanted = self.locales.get_key_value(&event.recipient.locale).filter(|(_, locale)| has_type(locale));
+        let wanted =
+            self.locales.get_key_value(&event.recipient.locale).filter(|(_, locale)| has_type(locale));
         let (name, locale) = wanted
             .or_else(|| self.locales.get_key_value(DEFAULT_LOCALE))
             .expect("load refuses a set without the default locale");
@@ -181,7 +190,12 @@ impl Locale {
         self.places.contains_key(&name(event_type, part))
     }
 
-    fn message(&self, context: &mut Context, event: &Event, notification: &Notification) -> Result<Message, RenderError> {
+    fn message(
+        &self,
+        context: &mut Context,
+        event: &Event,
+        notification: &Notification,
+    ) -> Result<Message, RenderError> {
         let channel = notification.address.channel();
         context.data_mut()["notification"] =
             json!({"channel": channel.as_str(), "contact": notification.contact.as_str()});
@@ -200,7 +214,8 @@ impl Locale {
         let name = name(event_type, part);
         let registry = if part == Part::Html { &self.html } else { &self.text };
         let place = || self.places.get(&name).cloned().unwrap_or_else(|| name.clone());
-        let rendered = registry.render_with_context(&name, context).map_err(|error| self.failed(&error, &name))?;
+        let rendered =
+            registry.render_with_context(&name, context).map_err(|error| self.failed(&error, &name))?;
         let rendered = rendered.trim();
         if rendered.is_empty() {
             return Err(RenderError::Empty { place: place() });

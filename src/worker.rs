@@ -115,7 +115,9 @@ impl Handle for Dispatch {
         telemetry::in_flight(lane, -1.0);
         match report.disposition {
             Disposition::Done => Handled::Ack,
-            Disposition::Retry { delay, attempts } => Handled::Retry { delay, earlier: self.earlier(delay), attempts },
+            Disposition::Retry { delay, attempts } => {
+                Handled::Retry { delay, earlier: self.earlier(delay), attempts }
+            }
             Disposition::Dead { reason, detail } => {
                 Handled::Dead { reason: reason.as_str(), detail, attempts: report.attempts }
             }
@@ -129,7 +131,10 @@ impl Dispatch {
     fn earlier(&self, delay: Duration) -> Duration {
         let mut bytes = [0; 4];
         // Without randomness there is no jitter, which is no reason to stop.
-        let share = self.random.fill(&mut bytes).map_or(0.0, |()| f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX));
+        let share = self
+            .random
+            .fill(&mut bytes)
+            .map_or(0.0, |()| f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX));
         delay.mul_f64(self.jitter * share)
     }
 }
@@ -137,10 +142,16 @@ impl Dispatch {
 impl Worker {
     /// Starts consuming every lane.
     pub fn start(
-        dispatcher: Arc<Dispatcher>, broker: &BrokerConfig, lanes: LanesConfig, jitter: f64, config: WorkerConfig, stop: Stop,
+        dispatcher: Arc<Dispatcher>,
+        broker: &BrokerConfig,
+        lanes: LanesConfig,
+        jitter: f64,
+        config: WorkerConfig,
+        stop: Stop,
     ) -> (Self, Readiness) {
         let names = Names::new(broker, &dispatcher.catalog, dispatcher.schedule.steps());
-        let (lane_tasks, publishing, publisher_stop) = (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
+        let (lane_tasks, publishing, publisher_stop) =
+            (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let publisher = Publisher::start(broker.clone(), names.clone(), publisher_stop.clone(), &publishing);
         let ledger = dispatcher.ledger.clone();
         let handler = Arc::new(Dispatch { dispatcher, jitter, random: SystemRandom::new() });

@@ -39,8 +39,12 @@ pub enum BrokerError {
 
 /// Runs `use_it` with one connection after another until `stop`, whatever ends them. Nodes are tried in turn, with
 /// endless jittered pauses between 100 ms and 10 s that start over after a connection that worked.
-pub(super) async fn supervise<F, Fut>(role: &'static str, config: &BrokerConfig, stop: &CancellationToken, mut use_it: F)
-where
+pub(super) async fn supervise<F, Fut>(
+    role: &'static str,
+    config: &BrokerConfig,
+    stop: &CancellationToken,
+    mut use_it: F,
+) where
     F: FnMut(Connection) -> Fut,
     Fut: Future<Output = Result<(), BrokerError>>,
 {

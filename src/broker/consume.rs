@@ -118,7 +118,11 @@ impl<H: Handle> Consumer<H> {
         .await;
     }
 
-    async fn consume(self: &Arc<Self>, connection: &Connection, permits: &Arc<Semaphore>) -> Result<(), BrokerError> {
+    async fn consume(
+        self: &Arc<Self>,
+        connection: &Connection,
+        permits: &Arc<Semaphore>,
+    ) -> Result<(), BrokerError> {
         topology::prepare(connection, &self.names).await?;
         let queue = self.names.lane(self.lane);
         let channel = channel(connection).await?;
@@ -172,7 +176,12 @@ impl<H: Handle> Consumer<H> {
     }
 
     /// After a soft stop: no more deliveries; what is in flight may finish, and be acknowledged, until the hard stop.
-    async fn drain(&self, channel: &Channel, in_flight: TaskTracker, acker: JoinHandle<Result<(), BrokerError>>) {
+    async fn drain(
+        &self,
+        channel: &Channel,
+        in_flight: TaskTracker,
+        acker: JoinHandle<Result<(), BrokerError>>,
+    ) {
         self.consuming.send_replace(false);
         // Without the cancel the broker goes on filling the buffer; it changes nothing else.
         let _ = within(channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())).await;
@@ -209,21 +218,44 @@ impl<H: Handle> Consumer<H> {
         let message = match handled {
             Handled::Ack => return Some(tag),
             Handled::Abandon => return None,
-            Handled::Retry { delay, earlier, attempts } => self.retry(body, properties, delay, earlier, attempts),
-            Handled::Dead { reason, detail, attempts } => self.dead(body, properties, reason, &detail, attempts),
+            Handled::Retry { delay, earlier, attempts } => {
+                self.retry(body, properties, delay, earlier, attempts)
+            }
+            Handled::Dead { reason, detail, attempts } => {
+                self.dead(body, properties, reason, &detail, attempts)
+            }
         };
         self.publisher.deliver(&message, &self.hard).await.then_some(tag)
     }
 
-    fn retry(&self, body: Vec<u8>, properties: BasicProperties, delay: Duration, earlier: Duration, attempts: u32) -> Outgoing {
+    fn retry(
+        &self,
+        body: Vec<u8>,
+        properties: BasicProperties,
+        delay: Duration,
+        earlier: Duration,
+        attempts: u32,
+    ) -> Outgoing {
         let expiration = delay.saturating_sub(earlier).as_millis().to_string();
         let mut headers = properties.headers().clone().unwrap_or_default();
         headers.insert(header::ATTEMPTS.into(), text(&attempts.to_string()));
         let properties = properties.with_headers(headers).with_expiration(expiration.into());
-        Outgoing::with_properties(&self.names.retry_exchange(), &self.names.retry(self.lane, delay), body, properties)
+        Outgoing::with_properties(
+            &self.names.retry_exchange(),
+            &self.names.retry(self.lane, delay),
+            body,
+            properties,
+        )
     }
 
-    fn dead(&self, body: Vec<u8>, properties: BasicProperties, reason: &str, detail: &str, attempts: u32) -> Outgoing {
+    fn dead(
+        &self,
+        body: Vec<u8>,
+        properties: BasicProperties,
+        reason: &str,
+        detail: &str,
+        attempts: u32,
+    ) -> Outgoing {
         let detail: String = detail.chars().take(MAX_DETAIL).collect();
         let mut headers = properties.headers().clone().unwrap_or_default();
         for (name, value) in
@@ -254,7 +286,10 @@ fn text_headers(properties: &BasicProperties) -> BTreeMap<String, String> {
 }
 
 /// Acknowledges what is done, together where it can be, until the last task has ended.
-async fn acknowledge(channel: Channel, mut finished: mpsc::UnboundedReceiver<u64>) -> Result<(), BrokerError> {
+async fn acknowledge(
+    channel: Channel,
+    mut finished: mpsc::UnboundedReceiver<u64>,
+) -> Result<(), BrokerError> {
     let mut window = AckWindow::default();
     let mut tick = interval(ACK_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

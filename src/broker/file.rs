@@ -70,7 +70,8 @@ impl<R: AsyncBufRead + Unpin> EventFile<R> {
         while body.len() <= 64 * MAX_EVENT_BYTES {
             let Some(next) = self.line().await? else { return Ok(Entry { line: first.line, body }) };
             body.extend_from_slice(&next.body);
-            let may_end = next.body.trim_ascii_end().ends_with(b"}") || next.body.trim_ascii_end().ends_with(b"]");
+            let may_end =
+                next.body.trim_ascii_end().ends_with(b"}") || next.body.trim_ascii_end().ends_with(b"]");
             added.push_back(next);
             match if may_end { shape(&body) } else { Shape::Beginning } {
                 Shape::Whole => return Ok(Entry { line: first.line, body }),
@@ -108,11 +109,11 @@ fn shape(bytes: &[u8]) -> Shape {
 /// The events of an array, each on its own; anything else as it is, without the line's end.
 fn expand(entry: Entry) -> Vec<Entry> {
     let body = entry.body.trim_ascii();
-    if body.starts_with(b"[") {
-        if let Ok(events) = serde_json::from_slice::<Vec<&RawValue>>(body) {
-            let event = |event: &RawValue| Entry { line: entry.line, body: event.get().as_bytes().to_vec() };
-            return events.into_iter().map(event).collect();
-        }
+    if body.starts_with(b"[")
+        && let Ok(events) = serde_json::from_slice::<Vec<&RawValue>>(body)
+    {
+        let event = |event: &RawValue| Entry { line: entry.line, body: event.get().as_bytes().to_vec() };
+        return events.into_iter().map(event).collect();
     }
     vec![Entry { line: entry.line, body: body.to_vec() }]
 }

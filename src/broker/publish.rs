@@ -40,7 +40,12 @@ impl Outgoing {
         Self::with_properties(exchange, routing_key, body, properties)
     }
 
-    pub(super) fn with_properties(exchange: &str, routing_key: &str, body: Vec<u8>, properties: BasicProperties) -> Self {
+    pub(super) fn with_properties(
+        exchange: &str,
+        routing_key: &str,
+        body: Vec<u8>,
+        properties: BasicProperties,
+    ) -> Self {
         let properties = properties.with_delivery_mode(PERSISTENT);
         Self { exchange: exchange.to_owned(), routing_key: routing_key.to_owned(), body, properties }
     }
@@ -61,7 +66,10 @@ impl Publisher {
         let renew = Arc::new(Notify::new());
         let publisher = Self { channel, renew: Arc::clone(&renew) };
         tasks.spawn(async move {
-            supervise("publish", &config, &stop, |connection| serve(connection, &names, &sender, &renew, &stop)).await;
+            supervise("publish", &config, &stop, |connection| {
+                serve(connection, &names, &sender, &renew, &stop)
+            })
+            .await;
         });
         publisher
     }
@@ -79,8 +87,14 @@ impl Publisher {
         let channel = self.channel().await?;
         let mandatory = BasicPublishOptions { mandatory: true, ..Default::default() };
         let (exchange, routing_key) = (message.exchange.as_str().into(), message.routing_key.as_str().into());
-        let confirm =
-            within(channel.basic_publish(exchange, routing_key, mandatory, &message.body, message.properties.clone())).await?;
+        let confirm = within(channel.basic_publish(
+            exchange,
+            routing_key,
+            mandatory,
+            &message.body,
+            message.properties.clone(),
+        ))
+        .await?;
         match within(confirm).await? {
             Confirmation::Ack(None) => Ok(()),
             Confirmation::Ack(Some(_)) => {
@@ -116,7 +130,8 @@ impl Publisher {
 
     async fn channel(&self) -> Result<Channel, BrokerError> {
         let mut channel = self.channel.clone();
-        let connected = |channel: &Option<Channel>| channel.as_ref().is_some_and(|channel| channel.status().connected());
+        let connected =
+            |channel: &Option<Channel>| channel.as_ref().is_some_and(|channel| channel.status().connected());
         let found = timeout(OPERATION_TIMEOUT, channel.wait_for(connected)).await?;
         found.ok().and_then(|found| found.clone()).ok_or(BrokerError::Disconnected)
     }
@@ -124,7 +139,11 @@ impl Publisher {
 
 /// Offers a confirm channel on `connection` until it ends.
 async fn serve(
-    connection: Connection, names: &Names, offered: &watch::Sender<Option<Channel>>, renew: &Notify, stop: &CancellationToken,
+    connection: Connection,
+    names: &Names,
+    offered: &watch::Sender<Option<Channel>>,
+    renew: &Notify,
+    stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     topology::prepare(&connection, names).await?;
     let channel = channel(&connection).await?;

@@ -60,7 +60,8 @@ impl Names {
 
     fn queues(&self) -> Vec<String> {
         let retries = |lane| self.delays.iter().map(move |delay| self.retry(lane, *delay));
-        let lanes = Lane::ALL.into_iter().flat_map(|lane| std::iter::once(self.lane(lane)).chain(retries(lane)));
+        let lanes =
+            Lane::ALL.into_iter().flat_map(|lane| std::iter::once(self.lane(lane)).chain(retries(lane)));
         lanes.chain([self.dead()]).collect()
     }
 }
@@ -78,7 +79,13 @@ pub(super) async fn check(connection: &Connection, names: &Names) -> Result<(), 
     let channel = channel(connection).await?;
     let passive = ExchangeDeclareOptions { passive: true, ..Default::default() };
     for exchange in [names.exchange.clone(), names.retry_exchange()] {
-        within(channel.exchange_declare(exchange.into(), ExchangeKind::Topic, passive, FieldTable::default())).await?;
+        within(channel.exchange_declare(
+            exchange.into(),
+            ExchangeKind::Topic,
+            passive,
+            FieldTable::default(),
+        ))
+        .await?;
     }
     for queue in names.queues() {
         queue_is_there(&channel, &queue).await?;
@@ -95,7 +102,9 @@ pub(super) async fn queue_is_there(channel: &Channel, queue: &str) -> Result<(),
 async fn declare(connection: &Connection, names: &Names) -> Result<(), BrokerError> {
     let channel = channel(connection).await?;
     let durable = ExchangeDeclareOptions { durable: true, ..Default::default() };
-    for (exchange, kind) in [(names.exchange.clone(), ExchangeKind::Topic), (names.retry_exchange(), ExchangeKind::Direct)] {
+    for (exchange, kind) in
+        [(names.exchange.clone(), ExchangeKind::Topic), (names.retry_exchange(), ExchangeKind::Direct)]
+    {
         within(channel.exchange_declare(exchange.into(), kind, durable, FieldTable::default())).await?;
     }
     queue(&channel, &names.dead(), arguments(None, None)).await?;
@@ -120,7 +129,14 @@ async fn queue(channel: &Channel, name: &str, arguments: FieldTable) -> Result<(
 
 async fn bind(channel: &Channel, queue: &str, exchange: &str, routing_key: &str) -> Result<(), BrokerError> {
     let options = QueueBindOptions::default();
-    within(channel.queue_bind(queue.into(), exchange.into(), routing_key.into(), options, FieldTable::default())).await
+    within(channel.queue_bind(
+        queue.into(),
+        exchange.into(),
+        routing_key.into(),
+        options,
+        FieldTable::default(),
+    ))
+    .await
 }
 
 async fn close(channel: &Channel) -> Result<(), BrokerError> {

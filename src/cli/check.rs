@@ -39,11 +39,18 @@ impl Check {
         let types = house.catalog.iter().count();
         if self.json {
             let version = house.templates.version();
-            println!("{}", json!({"types": types, "messages": rendered, "template_version": version, "findings": findings}));
+            println!(
+                "{}",
+                json!({"types": types, "messages": rendered, "template_version": version, "findings": findings})
+            );
         } else {
             findings.iter().for_each(|finding| println!("{finding}"));
             let connected = if self.connect { ", connections" } else { "" };
-            let verdict = if findings.is_empty() { "in order".to_owned() } else { format!("{} finding(s)", findings.len()) };
+            let verdict = if findings.is_empty() {
+                "in order".to_owned()
+            } else {
+                format!("{} finding(s)", findings.len())
+            };
             println!("configuration, {types} event types, {rendered} messages{connected}: {verdict}");
         }
         Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
@@ -75,7 +82,9 @@ fn too_long(id: &str, message: &Message) -> Option<String> {
     const CARRIERS_STOP_AT: usize = 660;
     let Message::Sms { text } = message else { return None };
     let units = segments(text).units;
-    (units > CARRIERS_STOP_AT).then(|| format!("sms.hbs: {units} units with example {id}; carriers stop at {CARRIERS_STOP_AT}, shorten it"))
+    (units > CARRIERS_STOP_AT).then(|| {
+        format!("sms.hbs: {units} units with example {id}; carriers stop at {CARRIERS_STOP_AT}, shorten it")
+    })
 }
 
 async fn connections(house: &House) -> Vec<String> {
@@ -83,7 +92,9 @@ async fn connections(house: &House) -> Vec<String> {
     let config = &house.config;
     let names = Names::new(&config.broker, &house.catalog, Schedule::new(&config.retry).steps());
     if let Err(error) = broker::probe(&config.broker, &names).await {
-        findings.push(format!("broker.urls: {error} (a worker that has never run has not declared its queues yet)"));
+        findings.push(format!(
+            "broker.urls: {error} (a worker that has never run has not declared its queues yet)"
+        ));
     }
     match Ledger::open(&config.ledger) {
         Ok(_) => {}
@@ -94,7 +105,8 @@ async fn connections(house: &House) -> Vec<String> {
         Ok(gateways) => {
             for gateway in gateways.iter() {
                 if let Err(failure) = gateway.probe().await {
-                    let section = if gateway.channel() == Channel::Sms { "sms.gateways" } else { "email.relays" };
+                    let section =
+                        if gateway.channel() == Channel::Sms { "sms.gateways" } else { "email.relays" };
                     findings.push(format!("{section} \"{}\": {failure}", gateway.name()));
                 }
             }

@@ -94,14 +94,23 @@ fn samples(house: &House, now: Timestamp) -> Vec<Sample> {
     };
     let of_kind = |kind| {
         let kind: &Arc<crate::event::EventType> = kind;
-        kind.schema.examples().iter().enumerate().map(move |(index, data)| sample(kind, index, data)).collect::<Vec<_>>()
+        kind.schema
+            .examples()
+            .iter()
+            .enumerate()
+            .map(move |(index, data)| sample(kind, index, data))
+            .collect::<Vec<_>>()
     };
     house.catalog.iter().flat_map(of_kind).collect()
 }
 
 /// Sends every sample and says where each went and why. The number of messages handed over, or nothing when a sample
 /// did not get all of its own through.
-async fn send_samples(dispatcher: &Dispatcher, sandbox: &Sandbox, samples: &[Sample]) -> anyhow::Result<Option<usize>> {
+async fn send_samples(
+    dispatcher: &Dispatcher,
+    sandbox: &Sandbox,
+    samples: &[Sample],
+) -> anyhow::Result<Option<usize>> {
     let mut accepted = Some(0);
     for sample in samples {
         let report = dispatch(dispatcher, sample.event.to_string().into_bytes()).await;
@@ -132,7 +141,11 @@ fn show(report: &Report) -> std::io::Result<()> {
         let segments = one.segments.map(|count| format!(", {count} segment(s)")).unwrap_or_default();
         let gateway = one.gateway.as_deref().unwrap_or("-");
         let result = one.result.as_str();
-        writeln!(out, "  {mark} {:<5} → {:<24} via {gateway}: {result}{segments} ({})", one.channel, one.to, one.why)?;
+        writeln!(
+            out,
+            "  {mark} {:<5} → {:<24} via {gateway}: {result}{segments} ({})",
+            one.channel, one.to, one.why
+        )?;
     }
     Ok(())
 }

@@ -89,6 +89,10 @@ fn stand_in(channel: Channel) -> Option<Notification> {
 }
 
 /// Renders notifications of an event.
-pub(super) fn render(house: &House, event: &Event, notifications: &[Notification]) -> Result<Vec<Rendered>, crate::template::RenderError> {
+pub(super) fn render(
+    house: &House,
+    event: &Event,
+    notifications: &[Notification],
+) -> Result<Vec<Rendered>, crate::template::RenderError> {
     house.templates.render(event, notifications, &house.config.brand)
 }

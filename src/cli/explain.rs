@@ -49,7 +49,9 @@ fn explain(house: &House, raw: &RawEvent) -> Value {
     let now = Clock::system().now();
     let event = match decode(raw, &house.catalog, now) {
         Ok(event) => event,
-        Err(rejected) => return json!({"result": "dead", "reason": rejected.reason.as_str(), "detail": rejected.detail}),
+        Err(rejected) => {
+            return json!({"result": "dead", "reason": rejected.reason.as_str(), "detail": rejected.detail});
+        }
     };
     let mut explained = json!({
         "event_id": event.id, "type": event.kind.name, "lane": event.kind.policy.lane.as_str(),
@@ -58,14 +60,19 @@ fn explain(house: &House, raw: &RawEvent) -> Value {
     let (result, detail) = match plan(&event, &house.config.sms.prefixes, now) {
         Err(error) => ("dead", Value::from(error.to_string())),
         Ok(Plan::Muted) => ("muted", "the customer's settings say none, and policy allows it".into()),
-        Ok(Plan::Send(notifications)) => match house.templates.render(&event, &notifications, &house.config.brand) {
-            Err(error) => ("dead", error.to_string().into()),
-            Ok(rendered) => {
-                let routes = notifications.iter().zip(&rendered).map(|(one, rendered)| route(house, one, &rendered.message));
-                explained["notifications"] = routes.collect();
-                ("send", Value::Null)
+        Ok(Plan::Send(notifications)) => {
+            match house.templates.render(&event, &notifications, &house.config.brand) {
+                Err(error) => ("dead", error.to_string().into()),
+                Ok(rendered) => {
+                    let routes = notifications
+                        .iter()
+                        .zip(&rendered)
+                        .map(|(one, rendered)| route(house, one, &rendered.message));
+                    explained["notifications"] = routes.collect();
+                    ("send", Value::Null)
+                }
             }
-        },
+        }
     };
     explained["result"] = result.into();
     explained["detail"] = detail;
@@ -115,10 +122,14 @@ fn in_words(line: usize, explained: &Value) -> String {
     }
     for one in explained["notifications"].as_array().into_iter().flatten() {
         let gateways: Vec<String> = one["gateways"].as_array().into_iter().flatten().map(text).collect();
-        let segments = one["size"]["segments"].as_u64().map(|count| format!(", {count} segment(s)")).unwrap_or_default();
+        let segments =
+            one["size"]["segments"].as_u64().map(|count| format!(", {count} segment(s)")).unwrap_or_default();
         let fallback = one["fallback"].as_str().map(|to| format!(", then {to}")).unwrap_or_default();
         let to = format!("{} to {} ({})", text(&one["channel"]), text(&one["to"]), text(&one["contact"]));
-        fact("→", format!("{to} via {}{fallback}{segments}: {}", gateways.join(", then "), text(&one["why"])));
+        fact(
+            "→",
+            format!("{to} via {}{fallback}{segments}: {}", gateways.join(", then "), text(&one["why"])),
+        );
     }
     words
 }

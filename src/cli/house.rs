@@ -42,7 +42,8 @@ impl House {
     pub fn dispatcher(self, clock: Clock) -> anyhow::Result<Arc<Dispatcher>> {
         let gateways =
             Gateways::new(&self.config.sms, &self.config.email).map_err(|error| Usage(error.to_string()))?;
-        let ledger = Ledger::open(&self.config.ledger).map_err(|error| Usage(format!("ledger.url: {error}")))?;
+        let ledger =
+            Ledger::open(&self.config.ledger).map_err(|error| Usage(format!("ledger.url: {error}")))?;
         Ok(Arc::new(Dispatcher {
             catalog: self.catalog,
             templates: self.templates,
@@ -59,7 +60,9 @@ impl House {
 fn files(dir: Option<&Path>, embedded: &str, key: &str) -> Result<Files, Usage> {
     let Some(dir) = dir else { return Ok(Files::embedded(embedded)) };
     Files::from_dir(dir).map_err(|error| {
-        Usage(format!("{key}: {error}; `shirase init DIR` writes one, or remove the key to use the built-in one"))
+        Usage(format!(
+            "{key}: {error}; `shirase init DIR` writes one, or remove the key to use the built-in one"
+        ))
     })
 }
 

@@ -24,7 +24,10 @@ impl Init {
             EMBEDDED.iter().map(|(name, _)| *name).filter(|name| self.dir.join(name).exists()).collect();
         if let Some(first) = there.first() {
             let dir = self.dir.display();
-            let message = format!("{dir}: {first} is there already ({} files in all); choose another folder or move it away", there.len());
+            let message = format!(
+                "{dir}: {first} is there already ({} files in all); choose another folder or move it away",
+                there.len()
+            );
             return Err(Usage(message).into());
         }
         for (name, text) in EMBEDDED {

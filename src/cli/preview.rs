@@ -47,14 +47,17 @@ impl Preview {
             }
             None => {
                 let known: Vec<&str> = house.catalog.iter().map(|kind| kind.name.as_str()).collect();
-                let message = format!("{}: neither an event type nor a file; types: {}", self.what, known.join(", "));
+                let message =
+                    format!("{}: neither an event type nor a file; types: {}", self.what, known.join(", "));
                 return Err(Usage(message).into());
             }
         };
         let mut failed = false;
         for event in &events {
-            let notifications: Vec<Notification> =
-                examples::on_every_channel(&house, event, now).into_iter().filter(|one| self.wants(one)).collect();
+            let notifications: Vec<Notification> = examples::on_every_channel(&house, event, now)
+                .into_iter()
+                .filter(|one| self.wants(one))
+                .collect();
             match examples::render(&house, event, &notifications) {
                 Ok(rendered) => {
                     for (notification, rendered) in notifications.iter().zip(rendered) {
@@ -95,7 +98,11 @@ impl Preview {
         match message {
             Message::Sms { text } => {
                 let size = segments(text);
-                writeln!(out, "── {} · SMS · {contact} · {} segment(s), {}/{}", event.id, size.segments, size.units, size.limit)?;
+                writeln!(
+                    out,
+                    "── {} · SMS · {contact} · {} segment(s), {}/{}",
+                    event.id, size.segments, size.units, size.limit
+                )?;
                 writeln!(out, "{text}\n")
             }
             Message::Email { subject, text, html } => {

@@ -57,7 +57,10 @@ impl Publish {
 
     fn report(&self, events: usize, problems: &[Problem]) -> anyhow::Result<ExitCode> {
         let confirmed = events - problems.len();
-        let words: Vec<String> = problems.iter().map(|problem| format!("{}:{}: {}", self.file.display(), problem.line, problem.words)).collect();
+        let words: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{}:{}: {}", self.file.display(), problem.line, problem.words))
+            .collect();
         if self.json {
             println!("{}", json!({"confirmed": confirmed, "problems": words}));
         } else {
@@ -81,9 +84,12 @@ async fn publish(publisher: &Publisher, names: &Names, line: usize, raw: &RawEve
     let Some(event_type) = peek(raw).1 else {
         return Err(problem("has no type to route it by; it was not published".to_owned(), false));
     };
-    let message = Outgoing::new(&names.exchange, &event_type, raw.body.clone(), "application/cloudevents+json");
+    let message =
+        Outgoing::new(&names.exchange, &event_type, raw.body.clone(), "application/cloudevents+json");
     publisher.publish(&message).await.map_err(|error| match error {
-        BrokerError::Unroutable => problem(format!("no queue is bound to {event_type}: add it to the catalog"), false),
+        BrokerError::Unroutable => {
+            problem(format!("no queue is bound to {event_type}: add it to the catalog"), false)
+        }
         error => problem(format!("not confirmed: {error}"), true),
     })
 }

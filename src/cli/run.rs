@@ -57,12 +57,20 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     let metrics = telemetry::start_metrics().context("metrics")?;
     let config = house.config.clone();
     let listen = config.http.listen;
-    let listener = TcpListener::bind(listen.0).await.map_err(|error| Usage(format!("http.listen: {listen}: {error}")))?;
+    let listener = TcpListener::bind(listen.0)
+        .await
+        .map_err(|error| Usage(format!("http.listen: {listen}: {error}")))?;
     let dispatcher = house.dispatcher(Clock::system())?;
     info!(version = env!("CARGO_PKG_VERSION"), templates = dispatcher.templates.version(), %listen, "starting");
 
-    let (worker, readiness) =
-        Worker::start(Arc::clone(&dispatcher), &config.broker, config.lanes, config.retry.jitter, config.worker, stop.clone());
+    let (worker, readiness) = Worker::start(
+        Arc::clone(&dispatcher),
+        &config.broker,
+        config.lanes,
+        config.retry.jitter,
+        config.worker,
+        stop.clone(),
+    );
     let admin_stop = CancellationToken::new();
     let draining = stop.soft.clone();
     let problems = Arc::new(move || {
@@ -81,7 +89,9 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     if finished {
         info!("stopped");
     } else {
-        warn!("stopped with events in flight: the broker brings them again, and the ledger knows what was sent");
+        warn!(
+            "stopped with events in flight: the broker brings them again, and the ledger knows what was sent"
+        );
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -39,12 +39,19 @@ impl SandboxCommand {
         let smtp = sandbox.start_smtp(self.smtp).await.with_context(|| format!("--smtp {}", self.smtp))?;
         let listener = TcpListener::bind(self.page).await.with_context(|| format!("--page {}", self.page))?;
         info!(%sms, %smtp, page = %listener.local_addr()?, "sandbox");
-        println!("SMS gateway  http://{sms}/sms\nSMTP server  smtp://{smtp}\npage         http://{}/", listener.local_addr()?);
+        println!(
+            "SMS gateway  http://{sms}/sms\nSMTP server  smtp://{smtp}\npage         http://{}/",
+            listener.local_addr()?
+        );
         let page = Page {
             sandbox,
             brand: Config::built_in().brand,
             samples: Vec::new(),
-            send: Arc::new(|_| Box::pin(async { json!({"result": "dead", "reason": "sandbox", "detail": "no worker here: publish to the broker", "notifications": []}) })),
+            send: Arc::new(|_| {
+                Box::pin(async {
+                    json!({"result": "dead", "reason": "sandbox", "detail": "no worker here: publish to the broker", "notifications": []})
+                })
+            }),
         };
         tokio::select! {
             served = page.serve(listener) => served?,

@@ -124,12 +124,25 @@ pub(super) fn read(layers: Layers) -> Result<Config, ConfigError> {
 /// What one key alone cannot show.
 fn across(config: &Config) -> Vec<(String, String)> {
     let mut problems = Vec::new();
-    let names = config.sms.gateways.iter().enumerate().map(|(index, gateway)| (format!("sms.gateways.{index}"), &gateway.name));
-    let relays = config.email.relays.iter().enumerate().map(|(index, relay)| (format!("email.relays.{index}"), &relay.name));
+    let names = config
+        .sms
+        .gateways
+        .iter()
+        .enumerate()
+        .map(|(index, gateway)| (format!("sms.gateways.{index}"), &gateway.name));
+    let relays = config
+        .email
+        .relays
+        .iter()
+        .enumerate()
+        .map(|(index, relay)| (format!("email.relays.{index}"), &relay.name));
     let names: Vec<_> = names.chain(relays).collect();
     for (index, (key, name)) in names.iter().enumerate() {
         if names[..index].iter().any(|(_, other)| other == name) {
-            problems.push((format!("{key}.name"), format!("\"{name}\" is used twice; metrics and logs tell gateways by name")));
+            problems.push((
+                format!("{key}.name"),
+                format!("\"{name}\" is used twice; metrics and logs tell gateways by name"),
+            ));
         }
     }
     for (index, prefix) in config.sms.prefixes.iter().enumerate() {
@@ -161,13 +174,15 @@ fn describe(layers: &Layers, error: &ValidationError<'_>) -> Vec<Problem> {
         ValidationErrorKind::Format { format } => {
             let check = FORMATS.iter().find(|(name, _)| name == format);
             let text = error.instance().as_str().unwrap_or_default();
-            let message = check.and_then(|(_, check)| check(text)).unwrap_or_else(|| "is not valid".to_owned());
+            let message =
+                check.and_then(|(_, check)| check(text)).unwrap_or_else(|| "is not valid".to_owned());
             vec![at(&path, message)]
         }
         ValidationErrorKind::Enum { options } => vec![at(&path, one_of(options.as_array()))],
         ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::AnyOf { .. } => {
             let choices = schema().pointer(error.schema_path().as_str()).and_then(Value::as_array);
-            let constants = choices.map(|choices| choices.iter().map(|choice| choice["const"].clone()).collect());
+            let constants =
+                choices.map(|choices| choices.iter().map(|choice| choice["const"].clone()).collect());
             vec![at(&path, one_of(constants.as_ref()))]
         }
         _ => vec![at(&path, error.masked_with("the value").to_string())],
@@ -188,7 +203,8 @@ fn siblings(error: &ValidationError<'_>) -> Vec<String> {
 }
 
 fn unknown_key(name: &str, known: &[String]) -> String {
-    let close = known.iter().filter(|key| alike(key, name)).map(|key| format!("; did you mean `{key}`?")).next();
+    let close =
+        known.iter().filter(|key| alike(key, name)).map(|key| format!("; did you mean `{key}`?")).next();
     format!("is not a key{}; known here: {}", close.unwrap_or_default(), known.join(", "))
 }
 

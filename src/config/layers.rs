@@ -35,7 +35,7 @@ impl Layers {
         for (section, key) in ONLY_IN_FILES {
             merged.get_mut(section).and_then(Value::as_object_mut).and_then(|section| section.remove(key));
         }
-        let file = match file.map(|path| read_file(path)).transpose() {
+        let file = match file.map(read_file).transpose() {
             Ok(file) => file,
             Err(problem) => return Err(ConfigError(vec![problem])),
         };
@@ -62,7 +62,9 @@ impl Layers {
 
     /// Where the value at `path` was set: a variable, a line of the file, or the built-in configuration.
     pub fn place(&self, path: &[String]) -> String {
-        let by_file_key = |set: &[String]| set.last().zip(path.last()).is_some_and(|(set, key)| *set == format!("{key}_file"));
+        let by_file_key = |set: &[String]| {
+            set.last().zip(path.last()).is_some_and(|(set, key)| *set == format!("{key}_file"))
+        };
         let set_here = |set: &[String]| set == path || (set.len() == path.len() && by_file_key(set));
         if let Some((name, _)) = self.variables.iter().find(|(_, set)| set_here(set)) {
             return format!("environment {name}");
@@ -92,7 +94,11 @@ impl Layers {
 fn read_file(path: &Path) -> Result<(PathBuf, String), Problem> {
     let shown = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let text = fs::read_to_string(path).map_err(|error| {
-        Problem::new(shown.display().to_string(), "", format!("cannot be read: {error}; see `shirase init --help`"))
+        Problem::new(
+            shown.display().to_string(),
+            "",
+            format!("cannot be read: {error}; see `shirase init --help`"),
+        )
     })?;
     Ok((path.to_owned(), text))
 }
@@ -106,7 +112,8 @@ fn parse(text: &str) -> Result<Value, toml::de::Error> {
 /// sets `SHIRASE_SERVICE_HOST` and the like for a service of that name.
 fn variable((name, text): (String, String)) -> Option<(String, Vec<String>, String)> {
     let path = name.strip_prefix(ENV_PREFIX)?;
-    path.contains("__").then(|| (name.clone(), path.to_ascii_lowercase().split("__").map(str::to_owned).collect(), text))
+    path.contains("__")
+        .then(|| (name.clone(), path.to_ascii_lowercase().split("__").map(str::to_owned).collect(), text))
 }
 
 /// Tables merge key by key; everything else is replaced, lists as a whole.
@@ -157,10 +164,12 @@ fn schema_type(path: &[String]) -> String {
 }
 
 fn typed(schema_type: &str, text: &str) -> Value {
-    let as_toml = || parse(&format!("value = {text}")).ok().and_then(|mut table| Some(table.get_mut("value")?.take()));
+    let as_toml =
+        || parse(&format!("value = {text}")).ok().and_then(|mut table| Some(table.get_mut("value")?.take()));
     match schema_type {
         "string" => Value::String(text.to_owned()),
-        "array" => as_toml().unwrap_or_else(|| text.split(',').map(|item| Value::String(item.trim().to_owned())).collect()),
+        "array" => as_toml()
+            .unwrap_or_else(|| text.split(',').map(|item| Value::String(item.trim().to_owned())).collect()),
         _ => as_toml().unwrap_or_else(|| Value::String(text.to_owned())),
     }
 }
@@ -175,7 +184,9 @@ fn replace_files(node: &mut Value, path: &mut Vec<String>, failed: &mut impl FnM
                     (Some(base), Some(file)) => {
                         let text = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"));
                         match text {
-                            Ok(text) => drop(fields.insert(base.to_owned(), Value::String(text.trim_end().to_owned()))),
+                            Ok(text) => drop(
+                                fields.insert(base.to_owned(), Value::String(text.trim_end().to_owned())),
+                            ),
                             Err(error) => failed(path, error),
                         }
                         fields.remove(&key);

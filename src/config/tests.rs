@@ -7,7 +7,8 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     let path = dir.path().join("house.toml");
     fs::write(&path, text).expect("written");
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    Config::load(Some(&path), environment).map_err(|error| error.to_string().replace(&path.display().to_string(), "house.toml"))
+    Config::load(Some(&path), environment)
+        .map_err(|error| error.to_string().replace(&path.display().to_string(), "house.toml"))
 }
 
 #[test]
@@ -22,7 +23,10 @@ fn the_built_in_configuration_is_complete_and_in_order() {
 fn a_file_goes_over_the_built_in_and_the_environment_over_both() {
     let text = "[broker]\nprefix = \"house\"\n[templates]\ndir = \"mine\"\n";
     let config = load(text, &[]).expect("in order");
-    assert_eq!((config.broker.prefix.as_str(), config.broker.exchange.as_str()), ("house", "security.events"));
+    assert_eq!(
+        (config.broker.prefix.as_str(), config.broker.exchange.as_str()),
+        ("house", "security.events")
+    );
     assert_eq!(config.templates.dir, Some("mine".into()));
 
     let environment = [

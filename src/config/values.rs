@@ -127,7 +127,14 @@ mod tests {
 
     #[test]
     fn spans_are_a_number_and_a_unit() {
-        for (text, millis) in [("500ms", 500), ("5s", 5000), ("2m", 120_000), ("6h", 21_600_000), ("7d", 604_800_000), ("0s", 0)] {
+        for (text, millis) in [
+            ("500ms", 500),
+            ("5s", 5000),
+            ("2m", 120_000),
+            ("6h", 21_600_000),
+            ("7d", 604_800_000),
+            ("0s", 0),
+        ] {
             assert_eq!(text.parse(), Ok(Span(Duration::from_millis(millis))), "{text}");
         }
         for text in ["", "5", "s", "5 s", "-5s", "1.5h", "5x", "99999999999999999999d", "5s5"] {

@@ -5,9 +5,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use ring::digest;
 
-use super::{
-    DeadReason, Dispatcher, Disposition, Journey, NotificationReport, NotificationResult, Schedule,
-};
+use super::{DeadReason, Dispatcher, Disposition, Journey, NotificationReport, NotificationResult, Schedule};
 use crate::gateway::{Accepted, Class, Failure, Gateway, Gateways, Letter, OnUnknown};
 use crate::ledger::{EventState, Grant, Held, LedgerClosed, NotificationState, Settle};
 use crate::plan::Notification;
@@ -99,7 +97,12 @@ fn detail(endings: &[Ending]) -> String {
     let words = failed.map(|ending| {
         let report = &ending.report;
         let detail = report.detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
-        format!("{}.{}: {}{detail}", report.contact, report.channel, report.reason.unwrap_or(report.result.as_str()))
+        format!(
+            "{}.{}: {}{detail}",
+            report.contact,
+            report.channel,
+            report.reason.unwrap_or(report.result.as_str())
+        )
     });
     words.collect::<Vec<_>>().join("; ")
 }
@@ -154,7 +157,11 @@ impl Dispatcher {
             let stop = match failure.class {
                 Class::Permanent => true,
                 Class::Unknown => gateway.on_unknown() == OnUnknown::Resend,
-                Class::Retryable | Class::Throttled { .. } | Class::Credentials | Class::Route | Class::Filtered => false,
+                Class::Retryable
+                | Class::Throttled { .. }
+                | Class::Credentials
+                | Class::Route
+                | Class::Filtered => false,
             };
             last = Some(weightier(last, (gateway.name().to_owned(), failure)));
             if stop {
@@ -169,7 +176,11 @@ impl Dispatcher {
 
     /// One try with one gateway; `None` when the event's deadline has passed.
     async fn attempt(
-        &self, journey: &Journey<'_>, job: &Job<'_>, gateway: &Gateway, reference: &str,
+        &self,
+        journey: &Journey<'_>,
+        job: &Job<'_>,
+        gateway: &Gateway,
+        reference: &str,
     ) -> Option<Result<Accepted, Failure>> {
         let left = job.lease_until.duration_since(self.clock.now()).unsigned_abs();
         let patience = left.saturating_sub(gateway.timeout() + LEASE_MARGIN);
@@ -181,7 +192,8 @@ impl Dispatcher {
         if now > journey.event.deadline {
             return None;
         }
-        let letter = Letter { reference, address: &job.notification.address, message: &job.rendered.message, now };
+        let letter =
+            Letter { reference, address: &job.notification.address, message: &job.rendered.message, now };
         let started = Instant::now();
         let result = gateway.send(&letter).await;
         telemetry::attempted(journey.event, gateway, result.as_ref(), started.elapsed());
@@ -226,10 +238,21 @@ impl Dispatcher {
             return Verdict::GivenUp(DeadReason::Exhausted);
         };
         let next = self.clock.now().checked_add(delay).unwrap_or(Timestamp::MAX);
-        if next > journey.event.deadline { Verdict::GivenUp(DeadReason::Expired) } else { Verdict::Again(wait) }
+        if next > journey.event.deadline {
+            Verdict::GivenUp(DeadReason::Expired)
+        } else {
+            Verdict::Again(wait)
+        }
     }
 
-    fn settlement(&self, journey: &Journey<'_>, job: &Job<'_>, grant: Grant, pass: &Pass, ending: &Ending) -> Settle {
+    fn settlement(
+        &self,
+        journey: &Journey<'_>,
+        job: &Job<'_>,
+        grant: Grant,
+        pass: &Pass,
+        ending: &Ending,
+    ) -> Settle {
         let state = match ending.report.result {
             NotificationResult::Accepted | NotificationResult::Duplicate => NotificationState::Accepted,
             NotificationResult::Retry => NotificationState::Retry,

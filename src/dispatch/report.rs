@@ -113,7 +113,15 @@ impl Report {
     pub(super) fn new(incoming: &Incoming, event_type: String, disposition: Disposition) -> Self {
         let event_id = peek(&incoming.raw).0;
         let attempts = incoming.attempts + 1;
-        Self { event_id, event_type, lane: incoming.lane, disposition, muted: false, attempts, notifications: Vec::new() }
+        Self {
+            event_id,
+            event_type,
+            lane: incoming.lane,
+            disposition,
+            muted: false,
+            attempts,
+            notifications: Vec::new(),
+        }
     }
 
     /// Of a decoded event, with nothing decided yet.
@@ -144,7 +152,11 @@ impl Report {
 }
 
 impl NotificationReport {
-    pub(super) fn of(notification: &Notification, message: Option<&Message>, result: NotificationResult) -> Self {
+    pub(super) fn of(
+        notification: &Notification,
+        message: Option<&Message>,
+        result: NotificationResult,
+    ) -> Self {
         let segments = match message {
             Some(Message::Sms { text }) => Some(segments(text).segments),
             _ => None,

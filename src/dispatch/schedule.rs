@@ -63,7 +63,8 @@ mod tests {
     #[test]
     fn each_attempt_takes_the_next_step_until_there_is_none() {
         let schedule = schedule(&[5, 30, 120]);
-        let delays: Vec<_> = (0..4).map(|attempts| schedule.delay(attempts, None).map(|delay| delay.as_secs())).collect();
+        let delays: Vec<_> =
+            (0..4).map(|attempts| schedule.delay(attempts, None).map(|delay| delay.as_secs())).collect();
         assert_eq!(delays, [Some(5), Some(30), Some(120), None]);
     }
 

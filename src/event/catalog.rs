@@ -178,7 +178,11 @@ fn schemas(files: &Files) -> BTreeMap<String, Value> {
 }
 
 fn event_type(
-    files: &Files, schemas: &Arc<BTreeMap<String, Value>>, place: &str, name: &str, policy: toml::Value,
+    files: &Files,
+    schemas: &Arc<BTreeMap<String, Value>>,
+    place: &str,
+    name: &str,
+    policy: toml::Value,
 ) -> Result<EventType, CatalogError> {
     let policy = Policy::deserialize(policy).map_err(|error| CatalogError::Toml {
         file: place.to_owned(),

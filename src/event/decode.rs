@@ -63,7 +63,8 @@ fn open(raw: &RawEvent) -> Result<Attributes, Rejected> {
     }
     let text = str::from_utf8(&raw.body)
         .map_err(|error| Rejected::new(BadReason::InvalidUtf8, format!("at byte {}", error.valid_up_to())))?;
-    let body: Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| not_json(text, &error))?;
+    let body: Value =
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|error| not_json(text, &error))?;
     Attributes::open(&raw.headers, raw.content_type.as_deref(), body)
 }
 

@@ -129,9 +129,24 @@ mod tests {
     #[test]
     fn what_could_not_be_delivered_or_could_forge_a_header_is_refused() {
         for text in [
-            "", "@", "taro", "taro@", "@example.jp", "taro@localhost", "taro@exam ple.jp", "ta ro@example.jp",
-            "taro@example.jp\r\nBcc: x@example.jp", "taro\n@example.jp", "taro@-example.jp", "taro@example..jp",
-            "taro@192.0.2.1", "太郎@example.jp", "taro@例え.jp", "<taro@example.jp>", "a,b@example.jp", "\"\"@example.jp",
+            "",
+            "@",
+            "taro",
+            "taro@",
+            "@example.jp",
+            "taro@localhost",
+            "taro@exam ple.jp",
+            "ta ro@example.jp",
+            "taro@example.jp\r\nBcc: x@example.jp",
+            "taro\n@example.jp",
+            "taro@-example.jp",
+            "taro@example..jp",
+            "taro@192.0.2.1",
+            "太郎@example.jp",
+            "taro@例え.jp",
+            "<taro@example.jp>",
+            "a,b@example.jp",
+            "\"\"@example.jp",
         ] {
             assert!(EmailAddress::parse(text).is_err(), "{text}");
         }

@@ -39,7 +39,11 @@ const HEADER_PREFIXES: [&str; 3] = ["ce-", "cloudEvents_", "cloudEvents:"];
 
 impl Attributes {
     /// Takes the envelope apart: attributes in headers (binary mode) or in the body (structured mode).
-    pub(super) fn open(headers: &BTreeMap<String, String>, content_type: Option<&str>, body: Value) -> Result<Self, Rejected> {
+    pub(super) fn open(
+        headers: &BTreeMap<String, String>,
+        content_type: Option<&str>,
+        body: Value,
+    ) -> Result<Self, Rejected> {
         let media_type = content_type.map(media_type).unwrap_or_default();
         if media_type == "application/cloudevents-batch+json" {
             let detail = "content-type: batches are not read; publish one event a message";
@@ -58,7 +62,8 @@ impl Attributes {
 
     /// A required attribute: non-empty text without control characters, at most 1024 bytes.
     pub(super) fn required(&self, name: &str) -> Result<&str, Rejected> {
-        self.optional(name)?.ok_or_else(|| Rejected::new(BadReason::MissingAttribute, format!("/{name} is missing")))
+        self.optional(name)?
+            .ok_or_else(|| Rejected::new(BadReason::MissingAttribute, format!("/{name} is missing")))
     }
 
     /// An attribute that may be absent or null.
@@ -68,7 +73,9 @@ impl Attributes {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if text.is_empty() => bad("is empty"),
             Some(Value::String(text)) if text.len() > 1024 => bad("is longer than 1024 bytes"),
-            Some(Value::String(text)) if text.chars().any(char::is_control) => bad("holds a control character"),
+            Some(Value::String(text)) if text.chars().any(char::is_control) => {
+                bad("holds a control character")
+            }
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => bad("is not a string"),
         }
@@ -86,6 +93,10 @@ fn media_type(content_type: &str) -> String {
 }
 
 fn header_attributes(headers: &BTreeMap<String, String>) -> Map<String, Value> {
-    let attribute = |name: &str| HEADER_PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).map(str::to_owned);
-    headers.iter().filter_map(|(name, value)| Some((attribute(name)?, Value::String(value.clone())))).collect()
+    let attribute =
+        |name: &str| HEADER_PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).map(str::to_owned);
+    headers
+        .iter()
+        .filter_map(|(name, value)| Some((attribute(name)?, Value::String(value.clone()))))
+        .collect()
 }

@@ -48,7 +48,10 @@ impl EventSchema {
     ///
     /// # Errors
     /// [`SchemaError`].
-    pub fn compile(text: &str, beside: impl Fn(&str) -> Option<Value> + Send + Sync + 'static) -> Result<Self, SchemaError> {
+    pub fn compile(
+        text: &str,
+        beside: impl Fn(&str) -> Option<Value> + Send + Sync + 'static,
+    ) -> Result<Self, SchemaError> {
         let document: Value = serde_json::from_str(text)?;
         let validator = compile(&document, beside)?;
         let schema = Self { validator, document };
@@ -97,7 +100,9 @@ fn describe(error: &ValidationError<'_>) -> String {
         ValidationErrorKind::Required { property } => {
             format!("{place}: {} is missing", property.as_str().unwrap_or("a property"))
         }
-        ValidationErrorKind::AdditionalProperties { .. } => format!("{place}: has a property that is not allowed"),
+        ValidationErrorKind::AdditionalProperties { .. } => {
+            format!("{place}: has a property that is not allowed")
+        }
         _ => format!("{place}: {}", error.masked_with("the value")),
     }
 }
@@ -123,7 +128,9 @@ mod tests {
     use super::*;
 
     fn schema(text: &str) -> Result<EventSchema, SchemaError> {
-        EventSchema::compile(text, |name| (name == "r.json").then(|| json!({"type": "object", "required": ["user_id"]})))
+        EventSchema::compile(text, |name| {
+            (name == "r.json").then(|| json!({"type": "object", "required": ["user_id"]}))
+        })
     }
 
     const GOOD: &str = r#"{"type": "object", "required": ["recipient", "code"],

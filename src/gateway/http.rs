@@ -155,7 +155,11 @@ impl FromStr for GatewayUrl {
 
     fn from_str(text: &str) -> Result<Self, GatewayUrlError> {
         let url = Url::parse(text).map_err(|_| GatewayUrlError)?;
-        if matches!(url.scheme(), "http" | "https") && url.has_host() { Ok(Self(url)) } else { Err(GatewayUrlError) }
+        if matches!(url.scheme(), "http" | "https") && url.has_host() {
+            Ok(Self(url))
+        } else {
+            Err(GatewayUrlError)
+        }
     }
 }
 
@@ -251,9 +255,11 @@ impl HttpGateway {
             NumberFormat::E164Digits => phone.e164_digits(),
         };
         let mut body = Map::new();
-        for (name, value) in
-            [(&self.fields.to, to), (&self.fields.text, text.to_owned()), (&self.fields.reference, reference.to_owned())]
-        {
+        for (name, value) in [
+            (&self.fields.to, to),
+            (&self.fields.text, text.to_owned()),
+            (&self.fields.reference, reference.to_owned()),
+        ] {
             body.insert(name.clone(), Value::String(value));
         }
         Value::Object(body)
@@ -319,7 +325,8 @@ fn retry_after(answer: &Response) -> Option<Duration> {
 /// Nothing was written when connecting failed; after that, nobody knows.
 fn failure(error: &reqwest::Error) -> Failure {
     if error.is_connect() {
-        let tls = chain(error).any(|cause| cause.to_string().contains("certificate") || cause.to_string().contains("tls"));
+        let tls = chain(error)
+            .any(|cause| cause.to_string().contains("certificate") || cause.to_string().contains("tls"));
         let reason = if tls { Reason::Tls } else { Reason::Connect };
         return Failure::new(Class::Retryable, reason, "no connection");
     }

@@ -76,7 +76,8 @@ pub(super) struct Built {
 /// `Message-ID` comes from the notification's reference, so it is the same over all attempts; `Auto-Submitted` keeps
 /// auto-responders quiet (RFC 3834); one recipient a mail, because one refused `RCPT` would take the others with it.
 pub(super) fn build(letter: &Letter<'_>, from: &Mailbox) -> Result<Built, Failure> {
-    let (plan::Address::Email(to), template::Message::Email { subject, text, html }) = (letter.address, letter.message)
+    let (plan::Address::Email(to), template::Message::Email { subject, text, html }) =
+        (letter.address, letter.message)
     else {
         return Err(Failure::new(Class::Permanent, Reason::Build, "not a mail"));
     };
@@ -130,7 +131,8 @@ mod tests {
         };
         let now = "2026-11-22T06:04:05Z".parse().expect("a time");
         let letter = Letter { reference: "abc123", address: &address, message: &message, now };
-        build(&letter, &"お知らせ <no-reply@example.jp>".parse().expect("a mailbox")).unwrap_or_else(|error| panic!("{error}"))
+        build(&letter, &"お知らせ <no-reply@example.jp>".parse().expect("a mailbox"))
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]
@@ -158,7 +160,9 @@ mod tests {
 
     #[test]
     fn a_sender_is_a_name_and_an_address() {
-        for text in ["お知らせ <no-reply@example.jp>", "no-reply@example.jp", "\"銀行\" <no-reply@example.jp>"] {
+        for text in
+            ["お知らせ <no-reply@example.jp>", "no-reply@example.jp", "\"銀行\" <no-reply@example.jp>"]
+        {
             assert!(text.parse::<Mailbox>().is_ok(), "{text}");
         }
         for text in ["", "お知らせ", "お知らせ <>", "お\nBcc: x@example.jp <a@example.jp>"] {

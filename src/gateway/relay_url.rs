@@ -57,7 +57,7 @@ impl FromStr for RelayUrl {
         };
         let host = url.host().ok_or(RelayUrlError::Form)?;
         let host = match host {
-            Host::Domain(name) if name.is_empty() => return Err(RelayUrlError::Form),
+            Host::Domain("") => return Err(RelayUrlError::Form),
             Host::Domain(name) => name.to_owned(),
             Host::Ipv4(address) => address.to_string(),
             Host::Ipv6(address) => address.to_string(),

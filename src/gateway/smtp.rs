@@ -117,8 +117,10 @@ impl Relay {
             Tls::None => None,
             _ => Some(TlsParameters::new_rustls(url.host.clone()).map_err(|error| format!("TLS: {error}"))?),
         };
-        let credentials =
-            url.credentials.as_ref().map(|(user, password)| Credentials::new(user.clone(), password.reveal().to_owned()));
+        let credentials = url
+            .credentials
+            .as_ref()
+            .map(|(user, password)| Credentials::new(user.clone(), password.reveal().to_owned()));
         Ok(Self {
             from: from.clone(),
             hello: ClientId::Domain(config.client_name.clone()),
@@ -148,7 +150,9 @@ impl Relay {
             self.keep(connection);
             Ok(())
         };
-        timeout(patience, probed).await.unwrap_or_else(|_| Err(Failure::new(Class::Retryable, Reason::Timeout, "no answer in time")))
+        timeout(patience, probed)
+            .await
+            .unwrap_or_else(|_| Err(Failure::new(Class::Retryable, Reason::Timeout, "no answer in time")))
     }
 
     async fn deliver(&self, mail: &Built, stage: &mut Stage) -> Result<(), Failure> {
@@ -170,7 +174,12 @@ impl Relay {
     }
 
     /// Keeps the connection after a success or a clean refusal; drops it after anything else.
-    async fn ended(&self, mut connection: AsyncSmtpConnection, stage: Stage, ended: Result<(), Error>) -> Result<(), Failure> {
+    async fn ended(
+        &self,
+        mut connection: AsyncSmtpConnection,
+        stage: Stage,
+        ended: Result<(), Error>,
+    ) -> Result<(), Failure> {
         let Err(error) = ended else {
             self.keep(connection);
             return Ok(());
@@ -226,14 +235,21 @@ impl Relay {
         }
         if let Some(credentials) = &self.credentials {
             *stage = Stage::Auth;
-            connection.auth(DEFAULT_MECHANISMS, credentials).await.map_err(|error| failure(*stage, &error))?;
+            connection
+                .auth(DEFAULT_MECHANISMS, credentials)
+                .await
+                .map_err(|error| failure(*stage, &error))?;
         }
         Ok(())
     }
 }
 
 /// One transaction on an open connection; `stage` tells how far it came.
-async fn dialogue(connection: &mut AsyncSmtpConnection, mail: &Built, stage: &mut Stage) -> Result<(), Error> {
+async fn dialogue(
+    connection: &mut AsyncSmtpConnection,
+    mail: &Built,
+    stage: &mut Stage,
+) -> Result<(), Error> {
     *stage = Stage::Mail;
     connection.command(Mail::new(Some(mail.from.clone()), vec![])).await?;
     *stage = Stage::Rcpt;
@@ -266,7 +282,8 @@ fn failure(stage: Stage, error: &Error) -> Failure {
 }
 
 fn classify(stage: Stage, code: u16, enhanced: Option<&str>) -> (Class, Reason) {
-    let about_us = matches!(code, 530 | 534 | 535 | 538) || enhanced.is_some_and(|code| code.starts_with("5.7."));
+    let about_us =
+        matches!(code, 530 | 534 | 535 | 538) || enhanced.is_some_and(|code| code.starts_with("5.7."));
     match (stage, code) {
         (Stage::Auth, _) => (Class::Credentials, Reason::Credentials),
         (_, 400..=499) => (Class::Retryable, Reason::Server),
@@ -315,7 +332,15 @@ mod tests {
 
     #[test]
     fn a_connection_lost_before_the_final_dot_was_not_accepted_and_after_it_nobody_knows() {
-        for stage in [Stage::Connect, Stage::Hello, Stage::StartTls, Stage::Auth, Stage::Mail, Stage::Rcpt, Stage::Data] {
+        for stage in [
+            Stage::Connect,
+            Stage::Hello,
+            Stage::StartTls,
+            Stage::Auth,
+            Stage::Mail,
+            Stage::Rcpt,
+            Stage::Data,
+        ] {
             assert_eq!(lost(stage, Reason::Cut).class, Class::Retryable, "{stage:?}");
         }
         assert_eq!(lost(Stage::FinalDot, Reason::Timeout).class, Class::Unknown);
@@ -323,7 +348,10 @@ mod tests {
 
     #[test]
     fn the_enhanced_code_is_found_and_nothing_else() {
-        assert_eq!(enhanced_code("permanent error (550): 5.1.1 <taro@203.0.113.7> unknown").as_deref(), Some("5.1.1"));
+        assert_eq!(
+            enhanced_code("permanent error (550): 5.1.1 <taro@203.0.113.7> unknown").as_deref(),
+            Some("5.1.1")
+        );
         assert_eq!(enhanced_code("permanent error (550): no such user at 203.0.113.7"), None);
     }
 }

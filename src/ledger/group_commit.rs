@@ -117,7 +117,10 @@ impl Ledger {
 
     /// HMAC of something personal, as the ledger and logs hold it: 16 bytes in hex.
     pub fn pseudonym(&self, personal: &[u8]) -> String {
-        hmac::sign(&self.recipient_key, personal).as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hmac::sign(&self.recipient_key, personal).as_ref()[..16]
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// Gives up what an engine in trouble has not written; its callers get [`LedgerClosed`].

@@ -52,7 +52,9 @@ impl Sqlite {
         connection.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
         // FULL flushes the log at every commit: what is claimed or settled survives a power cut.
         connection
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;")
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;",
+            )
             .map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
         migrate(&mut connection, place)?;
@@ -63,13 +65,19 @@ impl Sqlite {
     pub fn own_key(&self) -> Result<Secret, OpenError> {
         let failed = |error: rusqlite::Error| engine_error("recipient key", &error);
         self.connection
-            .execute("INSERT OR IGNORE INTO meta (name, value) VALUES ('recipient_key', ?1)", [random_hex(32)])
+            .execute(
+                "INSERT OR IGNORE INTO meta (name, value) VALUES ('recipient_key', ?1)",
+                [random_hex(32)],
+            )
             .map_err(failed)?;
         let key: String = self
             .connection
             .query_row("SELECT value FROM meta WHERE name = 'recipient_key'", [], |row| row.get(0))
             .map_err(failed)?;
-        key.parse().map_err(|_| OpenError::Engine { place: "recipient key".to_owned(), detail: "is empty".to_owned() })
+        key.parse().map_err(|_| OpenError::Engine {
+            place: "recipient key".to_owned(),
+            detail: "is empty".to_owned(),
+        })
     }
 }
 
@@ -81,7 +89,8 @@ fn engine_error(place: &str, error: &rusqlite::Error) -> OpenError {
 fn lock(path: &Path, place: &str) -> Result<File, OpenError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".lock");
-    let failed = |error: std::io::Error| OpenError::Engine { place: place.to_owned(), detail: error.to_string() };
+    let failed =
+        |error: std::io::Error| OpenError::Engine { place: place.to_owned(), detail: error.to_string() };
     let file = File::create(&beside).map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -144,23 +153,40 @@ impl Writing<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?6) ON CONFLICT (key) DO NOTHING",
         )?;
         let now = claim.now.as_millisecond();
-        let new = statement.execute(params![event.key, event.id, event.event_type, event.lane, event.fingerprint, now])? == 1;
+        let new = statement.execute(params![
+            event.key,
+            event.id,
+            event.event_type,
+            event.lane,
+            event.fingerprint,
+            now
+        ])? == 1;
         if !new && !self.reopen(claim)? {
             return Ok(ClaimAnswer::Duplicate);
         }
-        claim.targets.iter().map(|target| self.claim_target(claim, target)).collect::<rusqlite::Result<_>>().map(ClaimAnswer::Targets)
+        claim
+            .targets
+            .iter()
+            .map(|target| self.claim_target(claim, target))
+            .collect::<rusqlite::Result<_>>()
+            .map(ClaimAnswer::Targets)
     }
 
     /// Whether an event that is known may be worked on: while it is open and the body is the same, or anew after it was
     /// dead-lettered.
     fn reopen(&self, claim: &Claim) -> rusqlite::Result<bool> {
-        let mut statement = self.transaction.prepare_cached("SELECT state, fingerprint FROM event WHERE key = ?1")?;
+        let mut statement =
+            self.transaction.prepare_cached("SELECT state, fingerprint FROM event WHERE key = ?1")?;
         let (state, fingerprint): (String, String) =
             statement.query_row([&claim.event.key], |row| Ok((row.get(0)?, row.get(1)?)))?;
         if state == "dead" {
             let now = claim.now.as_millisecond();
             let update = "UPDATE event SET state = 'open', reason = NULL, fingerprint = ?2, updated_at = ?3 WHERE key = ?1";
-            self.transaction.prepare_cached(update)?.execute(params![claim.event.key, claim.event.fingerprint, now])?;
+            self.transaction.prepare_cached(update)?.execute(params![
+                claim.event.key,
+                claim.event.fingerprint,
+                now
+            ])?;
             let anew = "UPDATE notification SET state = 'retry' WHERE event_key = ?1 AND state = 'failed'";
             self.transaction.prepare_cached(anew)?.execute([&claim.event.key])?;
             return Ok(true);
@@ -184,7 +210,8 @@ impl Writing<'_> {
              RETURNING epoch, attempt",
         )?;
         let (lease, now) = (claim.lease_until.as_millisecond(), claim.now.as_millisecond());
-        let values = params![key, target.target, self.owner, lease, target.recipient, target.template_version, now];
+        let values =
+            params![key, target.target, self.owner, lease, target.recipient, target.template_version, now];
         let granted = statement.query_row(values, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         if let Some((epoch, attempt)) = granted {
             let after_unknown = before.is_some_and(|(state, _)| state == "in_flight" || state == "unknown");
@@ -223,7 +250,11 @@ impl Writing<'_> {
         ])? == 1;
         if let Some(state) = settle.close.filter(|_| settled) {
             let update = "UPDATE event SET state = ?2, updated_at = ?3 WHERE key = ?1";
-            self.transaction.prepare_cached(update)?.execute(params![settle.event_key, state.as_str(), now])?;
+            self.transaction.prepare_cached(update)?.execute(params![
+                settle.event_key,
+                state.as_str(),
+                now
+            ])?;
         }
         Ok(settled)
     }

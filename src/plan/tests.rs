@@ -43,7 +43,8 @@ fn told(plan: Result<Plan, PlanError>) -> Vec<String> {
         Plan::Send(notifications) => notifications
             .iter()
             .map(|one| {
-                let fallback = one.fallback.as_ref().map(|address| format!(" / {address}")).unwrap_or_default();
+                let fallback =
+                    one.fallback.as_ref().map(|address| format!(" / {address}")).unwrap_or_default();
                 format!("{} {}{fallback}: {}", one.target(), one.address, one.why)
             })
             .collect(),
@@ -81,7 +82,10 @@ fn auto_takes_email_and_says_why_when_the_number_gets_no_sms() {
 fn mail_goes_to_the_authenticated_address_first_where_policy_says_so() {
     let both = json!({"email": EMAIL, "auth_email": "auth@example.jp"});
     assert_eq!(told(login(both.clone(), |_| {})), ["current.email a***@example.jp: no phone"]);
-    assert_eq!(told(login(both, |p| p.email_to = EmailTo::Contact)), ["current.email t***@example.jp: no phone"]);
+    assert_eq!(
+        told(login(both, |p| p.email_to = EmailTo::Contact)),
+        ["current.email t***@example.jp: no phone"]
+    );
     let broken = json!({"email": EMAIL, "auth_email": "not an address"});
     assert_eq!(told(login(broken, |_| {})), ["current.email t***@example.jp: no phone"]);
 }
@@ -120,9 +124,15 @@ fn none_mutes_only_what_policy_lets_be_muted() {
 #[test]
 fn a_chosen_channel_that_cannot_be_used_gives_way_to_the_other() {
     let sms = json!({"phone": "03-1234-5678", "email": EMAIL, "settings": {"channel": "sms"}});
-    assert_eq!(told(login(sms, |_| {})), ["current.email t***@example.jp: instead of SMS: not a mobile number"]);
+    assert_eq!(
+        told(login(sms, |_| {})),
+        ["current.email t***@example.jp: instead of SMS: not a mobile number"]
+    );
     let email = json!({"phone": MOBILE, "settings": {"channel": "email"}});
-    assert_eq!(told(login(email, |_| {})), ["current.sms 090-****-5678: instead of email: no usable address"]);
+    assert_eq!(
+        told(login(email, |_| {})),
+        ["current.sms 090-****-5678: instead of email: no usable address"]
+    );
 }
 
 #[test]
@@ -130,9 +140,15 @@ fn both_tells_both_and_one_is_enough_when_there_is_only_one() {
     let both = |p: &mut Policy| p.channels = Channels::Both;
     assert_eq!(
         told(login(json!({"phone": MOBILE, "email": EMAIL}), both)),
-        ["current.sms 090-****-5678: both channels are told", "current.email t***@example.jp: both channels are told"]
+        [
+            "current.sms 090-****-5678: both channels are told",
+            "current.email t***@example.jp: both channels are told"
+        ]
     );
-    assert_eq!(told(login(json!({"email": EMAIL}), both)), ["current.email t***@example.jp: instead of SMS: no phone"]);
+    assert_eq!(
+        told(login(json!({"email": EMAIL}), both)),
+        ["current.email t***@example.jp: instead of SMS: no phone"]
+    );
 }
 
 #[test]
@@ -164,7 +180,10 @@ fn an_old_contact_that_is_told_anyway_is_told_once() {
 
 #[test]
 fn without_any_usable_address_there_is_no_plan() {
-    assert_eq!(login(json!({"phone": "03-1234-5678", "email": "nonsense"}), |_| {}), Err(PlanError::NoAddress));
+    assert_eq!(
+        login(json!({"phone": "03-1234-5678", "email": "nonsense"}), |_| {}),
+        Err(PlanError::NoAddress)
+    );
 }
 
 #[test]

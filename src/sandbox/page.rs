@@ -17,7 +17,6 @@ use futures_util::stream::{Stream, unfold};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::broadcast::error::RecvError;
 
 use super::{News, Sandbox};
 use crate::template::Brand;
@@ -66,7 +65,10 @@ impl Page {
     /// When the listener fails.
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         let router = Router::new()
-            .route("/", get(async || ([(HeaderName::from_static("content-security-policy"), POLICY)], Html(HTML))))
+            .route(
+                "/",
+                get(async || ([(HeaderName::from_static("content-security-policy"), POLICY)], Html(HTML))),
+            )
             .route("/api/state", get(state))
             .route("/api/samples", get(async |State(page): State<Self>| Json(page.samples)))
             .route("/api/stream", get(stream))
@@ -79,7 +81,9 @@ impl Page {
 
 async fn state(State(page): State<Page>) -> Json<Value> {
     let outcomes = page.sandbox.locked(|inbox| inbox.outcomes.all());
-    Json(json!({"brand": page.brand, "sms": page.sandbox.sms(), "mail": page.sandbox.mail(), "events": outcomes}))
+    Json(
+        json!({"brand": page.brand, "sms": page.sandbox.sms(), "mail": page.sandbox.mail(), "events": outcomes}),
+    )
 }
 
 async fn stream(State(page): State<Page>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
@@ -89,14 +93,9 @@ async fn stream(State(page): State<Page>) -> Sse<impl Stream<Item = Result<Event
         if let Some(first) = first {
             return Some((Ok(first), (news, None)));
         }
-        loop {
-            match news.recv().await {
-                Ok(item) => return Some((Ok(event(&item)), (news, None))),
-                // The page reads the whole state when it connects anew.
-                Err(RecvError::Lagged(_)) => return None,
-                Err(RecvError::Closed) => return None,
-            }
-        }
+        // A page that lagged behind is cut off: it connects anew and reads the whole state.
+        let item = news.recv().await.ok()?;
+        Some((Ok(event(&item)), (news, None)))
     });
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
@@ -112,9 +111,13 @@ fn event(news: &News) -> Event {
 
 /// Only our own content type: another site's page cannot send it without asking first, and is refused.
 async fn send(State(page): State<Page>, headers: axum::http::HeaderMap, body: Bytes) -> Response {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !content_type.starts_with("application/cloudevents+json") && !content_type.starts_with("application/json") {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type: application/cloudevents+json, please\n").into_response();
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.starts_with("application/cloudevents+json")
+        && !content_type.starts_with("application/json")
+    {
+        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type: application/cloudevents+json, please\n")
+            .into_response();
     }
     Json((page.send)(body.to_vec()).await).into_response()
 }

@@ -75,7 +75,10 @@ impl Session {
         while let Some(line) = self.line().await? {
             let command = line.to_ascii_uppercase();
             match command.split([' ', ':']).next().unwrap_or_default() {
-                "EHLO" => self.reply("250-sandbox\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 10485760").await?,
+                "EHLO" => {
+                    self.reply("250-sandbox\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 10485760")
+                        .await?
+                }
                 "HELO" | "NOOP" => self.reply("250 2.0.0 Ok").await?,
                 "MAIL" => self.mail(&line).await?,
                 "RCPT" => self.rcpt(&line).await?,
@@ -175,9 +178,13 @@ fn read(number: u64, received_at: String, to: String, message: &[u8]) -> Mail {
         let address = from.address().unwrap_or_default();
         from.name().map_or_else(|| address.to_owned(), |name| format!("{name} <{address}>"))
     });
-    let text = |text: Option<std::borrow::Cow<'_, str>>| text.map(|text| text.replace("\r\n", "\n").trim_end().to_owned());
+    let text = |text: Option<std::borrow::Cow<'_, str>>| {
+        text.map(|text| text.replace("\r\n", "\n").trim_end().to_owned())
+    };
     // Only a part that is HTML itself: the parser would turn plain text into some.
-    let has_html = parsed.as_ref().is_some_and(|mail| mail.parts.iter().any(|part| part.is_content_type("text", "html")));
+    let has_html = parsed
+        .as_ref()
+        .is_some_and(|mail| mail.parts.iter().any(|part| part.is_content_type("text", "html")));
     Mail {
         id: format!("mail-{number}"),
         received_at,
@@ -188,7 +195,9 @@ fn read(number: u64, received_at: String, to: String, message: &[u8]) -> Mail {
         html: parsed.as_ref().filter(|_| has_html).and_then(|mail| text(mail.body_html(0))),
         headers: parsed
             .as_ref()
-            .map(|mail| mail.headers_raw().map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect())
+            .map(|mail| {
+                mail.headers_raw().map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
+            })
             .unwrap_or_default(),
         size: message.len(),
     }

@@ -29,15 +29,17 @@ fn jst(time: &str, form: Option<&str>) -> Result<String, RenderErrorReason> {
         Some("short") => "%m/%d %H:%M",
         Some(_) => return Err(RenderErrorReason::Other("jst: the only other form is \"short\"".to_owned())),
     };
-    let time: Timestamp =
-        time.parse().map_err(|_| RenderErrorReason::Other("jst: the value is no RFC 3339 time".to_owned()))?;
+    let time: Timestamp = time
+        .parse()
+        .map_err(|_| RenderErrorReason::Other("jst: the value is no RFC 3339 time".to_owned()))?;
     Ok(time.to_zoned(TimeZone::fixed(Offset::constant(9))).strftime(format).to_string())
 }
 
 /// `1,234,567円`
 fn yen(amount: &Value) -> Result<String, RenderErrorReason> {
-    let amount =
-        amount.as_i64().ok_or_else(|| RenderErrorReason::Other("yen: the value is no whole number".to_owned()))?;
+    let amount = amount
+        .as_i64()
+        .ok_or_else(|| RenderErrorReason::Other("yen: the value is no whole number".to_owned()))?;
     let digits = amount.unsigned_abs().to_string();
     let mut grouped = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -97,9 +99,13 @@ mod tests {
 
     #[test]
     fn masks_hide_all_but_the_end_and_never_the_length() {
-        for (number, masked) in
-            [("1234567", "****4567"), ("12345678", "****5678"), ("123456", "****456"), ("1234", "****234"), ("123", "****")]
-        {
+        for (number, masked) in [
+            ("1234567", "****4567"),
+            ("12345678", "****5678"),
+            ("123456", "****456"),
+            ("1234", "****234"),
+            ("123", "****"),
+        ] {
             assert_eq!(mask_account(number), masked);
         }
         assert_eq!(mask_phone("０９０-1234-5678"), "090-****-5678");
@@ -112,7 +118,8 @@ mod tests {
     fn templates_can_call_every_helper() {
         let mut registry = Handlebars::new();
         register(&mut registry);
-        let text = r#"{{jst t}}|{{jst t "short"}}|{{yen a}}|{{mask_account n}}|{{mask_phone p}}|{{mask_email e}}"#;
+        let text =
+            r#"{{jst t}}|{{jst t "short"}}|{{yen a}}|{{mask_account n}}|{{mask_phone p}}|{{mask_email e}}"#;
         let data = json!({"t": "2026-11-22T06:04:05Z", "a": 5000, "n": "1234567", "p": "09012345678", "e": "taro@example.jp"});
         assert_eq!(
             registry.render_template(text, &data).expect("renders"),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use handlebars::{Handlebars, Template, TemplateError, no_escape};
+use handlebars::{Handlebars, Template, TemplateError, TemplateErrorReason, no_escape};
 use ring::digest::{Context as Digest, SHA256};
 
 use super::{DEFAULT_LOCALE, Locale, Part, TemplateSet, helpers, name};
@@ -21,8 +21,10 @@ pub enum TemplateProblem {
         detail: String,
     },
     /// A file that no rule of the folder knows.
-    #[error("{0}: is not a template; expected <locale>/<event type>/(sms|email.subject|email.txt|email.html).hbs or \
-             <locale>/_partials/NAME.hbs, NAME.txt.hbs, NAME.html.hbs")]
+    #[error(
+        "{0}: is not a template; expected <locale>/<event type>/(sms|email.subject|email.txt|email.html).hbs or \
+             <locale>/_partials/NAME.hbs, NAME.txt.hbs, NAME.html.hbs"
+    )]
     Stray(String),
     /// An event type of the catalog lacks a part.
     #[error("{0}: not found; every event type of the catalog needs it")]
@@ -115,10 +117,10 @@ impl Locale {
             }
             Slot::Template { event_type, part, .. } => {
                 let name = name(event_type, part);
+                // Known even when it does not parse: it is broken, not missing.
+                self.places.insert(name.clone(), place.to_owned());
                 let registry = if part == Part::Html { &mut self.html } else { &mut self.text };
-                register(registry, &name, text)?;
-                self.places.insert(name, place.to_owned());
-                Ok(())
+                register(registry, &name, text)
             }
         }
     }
@@ -135,7 +137,18 @@ fn parse_problem(place: &str, error: &TemplateError) -> TemplateProblem {
         Some((line, column)) => format!("{place}:{line}:{column}"),
         None => place.to_owned(),
     };
-    TemplateProblem::Parse { place, detail: error.reason().to_string() }
+    TemplateProblem::Parse { place, detail: in_words(error.reason()) }
+}
+
+/// The grammar's own message lists its rules, which helps nobody who writes texts.
+fn in_words(reason: &TemplateErrorReason) -> String {
+    match reason {
+        TemplateErrorReason::InvalidSyntax(_) => {
+            "is no valid handlebars here; usually a {{#block}} without its {{/block}}, or {{ without }}"
+                .to_owned()
+        }
+        reason => reason.to_string(),
+    }
 }
 
 /// Parts that the catalog's types lack. A locale that has nothing of a type falls back to the default one.

@@ -26,8 +26,11 @@ fn safe(text: &str) -> Option<String> {
     if !hidden && !linked {
         return None;
     }
-    let plain: String =
-        text.chars().map(|c| if c.is_control() || is_line_break(c) { ' ' } else { c }).filter(|c| !is_hidden(*c)).collect();
+    let plain: String = text
+        .chars()
+        .map(|c| if c.is_control() || is_line_break(c) { ' ' } else { c })
+        .filter(|c| !is_hidden(*c))
+        .collect();
     Some(if linked { break_links(&plain) } else { plain })
 }
 
@@ -49,7 +52,8 @@ fn has_link(text: &str) -> bool {
 fn link_dots(text: &str) -> impl Iterator<Item = usize> {
     text.match_indices('.').map(|(dot, _)| dot).filter(|dot| {
         let before = text[..*dot].chars().next_back().is_some_and(char::is_alphanumeric);
-        let label: Vec<char> = text[dot + 1..].chars().take_while(|c| c.is_alphanumeric() || *c == '-').collect();
+        let label: Vec<char> =
+            text[dot + 1..].chars().take_while(|c| c.is_alphanumeric() || *c == '-').collect();
         before && label.len() >= 2 && label.iter().all(|c| c.is_alphabetic() || *c == '-')
     })
 }
@@ -92,7 +96,15 @@ mod tests {
 
     #[test]
     fn versions_addresses_and_masks_stay_as_they_are() {
-        for text in ["18.1.1", "Chrome 131.0.6778.70", "203.0.113.7", "2001:db8::1", "taro@example.jp", "Android 15.", "Ver.2"] {
+        for text in [
+            "18.1.1",
+            "Chrome 131.0.6778.70",
+            "203.0.113.7",
+            "2001:db8::1",
+            "taro@example.jp",
+            "Android 15.",
+            "Ver.2",
+        ] {
             assert_eq!(cleaned(text), text);
         }
     }

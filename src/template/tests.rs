@@ -19,11 +19,18 @@ fn catalog() -> Catalog {
 
 /// A set of the given files over parts that render.
 fn set(files: &[(&str, &str)]) -> Result<TemplateSet, Vec<String>> {
-    let parts = [("sms.hbs", "短文"), ("email.subject.hbs", "件名"), ("email.txt.hbs", "本文"), ("email.html.hbs", "<p>本文</p>")];
+    let parts = [
+        ("sms.hbs", "短文"),
+        ("email.subject.hbs", "件名"),
+        ("email.txt.hbs", "本文"),
+        ("email.html.hbs", "<p>本文</p>"),
+    ];
     let parts = parts.iter().map(|(name, text)| (format!("ja/{TYPE}/{name}"), (*text).to_owned()));
     let files = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-    let files: Files = parts.chain(files).filter(|(_, text)| text != "absent").collect();
-    TemplateSet::load(&files, &catalog()).map_err(|problems| problems.iter().map(ToString::to_string).collect())
+    let merged: BTreeMap<String, String> = parts.chain(files).collect();
+    let files: Files = merged.into_iter().filter(|(_, text)| text != "absent").collect();
+    TemplateSet::load(&files, &catalog())
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
 fn event(data: Value) -> Event {
@@ -78,7 +85,10 @@ fn only_html_is_escaped() {
     let files = [(SUBJECT, "{{brand.company}}"), (TEXT, "{{x}}"), (HTML, "{{x}}")];
     let message = rendered(&files, Channel::Email, json!({"x": "<b>&"})).expect("renders");
     let Message::Email { subject, text, html } = message else { panic!("a mail") };
-    assert_eq!((subject.as_str(), text.as_str(), html.as_deref()), ("A&B銀行", "<b>&", Some("&lt;b&gt;&amp;")));
+    assert_eq!(
+        (subject.as_str(), text.as_str(), html.as_deref()),
+        ("A&B銀行", "<b>&", Some("&lt;b&gt;&amp;"))
+    );
 }
 
 #[test]
@@ -115,10 +125,20 @@ fn one_failing_fallback_keeps_the_whole_event_from_being_sent() {
 
 #[test]
 fn all_problems_of_a_set_come_at_once_each_with_file_and_line() {
-    let files = [(SMS, "a\n{{#if x}}"), (TEXT, "absent"), ("ja/security.login/email.text.hbs", "x"), ("ja/stray.hbs", "x")];
+    let files = [
+        (SMS, "a\n{{#if x}}"),
+        (TEXT, "absent"),
+        ("ja/security.login/email.text.hbs", "x"),
+        ("ja/stray.hbs", "x"),
+    ];
     let problems = set(&files).expect_err("four problems");
     let all = problems.join("\n");
-    for expected in ["sms.hbs:2:", "email.txt.hbs: not found", "email.text.hbs: is not a template", "ja/stray.hbs: is not a template"] {
+    for expected in [
+        "sms.hbs:2:",
+        "email.txt.hbs: not found",
+        "email.text.hbs: is not a template",
+        "ja/stray.hbs: is not a template",
+    ] {
         assert!(all.contains(expected), "{expected} is not in\n{all}");
     }
 }
@@ -132,19 +152,29 @@ fn a_partial_belongs_to_text_to_html_or_to_both() {
         (TEXT, "{{> both}}{{> own}}"),
         (HTML, "{{> both}}{{> own}}"),
     ];
-    let Message::Email { text, html, .. } = rendered(&files, Channel::Email, json!({})).expect("renders") else { panic!("a mail") };
+    let Message::Email { text, html, .. } = rendered(&files, Channel::Email, json!({})).expect("renders")
+    else {
+        panic!("a mail")
+    };
     assert_eq!((text.as_str(), html.as_deref()), ("BT", Some("BH")));
 }
 
 #[test]
 fn another_locale_is_used_where_the_type_has_it_and_japanese_otherwise() {
-    let english = [("en/security.login/sms.hbs", "sms"), ("en/security.login/email.subject.hbs", "s"), ("en/security.login/email.txt.hbs", "t")];
+    let english = [
+        ("en/security.login/sms.hbs", "sms"),
+        ("en/security.login/email.subject.hbs", "s"),
+        ("en/security.login/email.txt.hbs", "t"),
+    ];
     let data = |locale: &str| json!({"recipient": {"user_id": "U", "locale": locale}});
     let text = |locale| match rendered(&english, Channel::Sms, data(locale)).expect("renders") {
         Message::Sms { text } => text,
         Message::Email { .. } => panic!("not an SMS"),
     };
-    assert_eq!((text("en-US"), text("ja"), text("fr")), ("sms".to_owned(), "短文".to_owned(), "短文".to_owned()));
+    assert_eq!(
+        (text("en-US"), text("ja"), text("fr")),
+        ("sms".to_owned(), "短文".to_owned(), "短文".to_owned())
+    );
     assert!(set(&english[..1]).is_err(), "a type translated in part is refused");
 }
 

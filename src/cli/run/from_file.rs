@@ -42,7 +42,11 @@ impl Outcomes {
 }
 
 pub(super) async fn run(
-    dispatcher: Arc<Dispatcher>, file: &Path, limit: usize, json: bool, stop: Stop,
+    dispatcher: Arc<Dispatcher>,
+    file: &Path,
+    limit: usize,
+    json: bool,
+    stop: Stop,
 ) -> anyhow::Result<ExitCode> {
     let outcomes = Arc::new(Outcomes::default());
     let progress = stderr().is_terminal().then(|| tokio::spawn(show_progress(Arc::clone(&outcomes))));
@@ -67,8 +71,12 @@ pub(super) async fn run(
 }
 
 async fn read_all(
-    dispatcher: &Arc<Dispatcher>, input: Box<dyn AsyncBufRead + Unpin + Send>, limit: usize, tasks: &TaskTracker,
-    outcomes: &Arc<Outcomes>, stop: &Stop,
+    dispatcher: &Arc<Dispatcher>,
+    input: Box<dyn AsyncBufRead + Unpin + Send>,
+    limit: usize,
+    tasks: &TaskTracker,
+    outcomes: &Arc<Outcomes>,
+    stop: &Stop,
 ) -> std::io::Result<()> {
     let mut entries = EventFile::new(input);
     let (working, pending) = (Arc::new(Semaphore::new(limit)), Arc::new(Semaphore::new(MAX_PENDING)));
@@ -80,7 +88,8 @@ async fn read_all(
         let Some(entry) = entry else { return Ok(()) };
         outcomes.read.fetch_add(1, Ordering::Relaxed);
         let Ok(place) = Arc::clone(&pending).acquire_owned().await else { return Ok(()) };
-        let (dispatcher, working, outcomes) = (Arc::clone(dispatcher), Arc::clone(&working), Arc::clone(outcomes));
+        let (dispatcher, working, outcomes) =
+            (Arc::clone(dispatcher), Arc::clone(&working), Arc::clone(outcomes));
         tasks.spawn(async move {
             let line = entry.line;
             let report = until_it_ends(&dispatcher, entry, &working).await;
@@ -134,7 +143,10 @@ fn summarise(outcomes: &Outcomes, json: bool) -> anyhow::Result<ExitCode> {
     }
     let notifications = ended.iter().flat_map(|(_, report)| &report.notifications);
     let accepted = notifications.clone().filter(|one| one.result == NotificationResult::Accepted);
-    let told: Vec<String> = tally(accepted.map(|one| one.channel)).iter().map(|(name, count)| format!("{count} {name}")).collect();
+    let told: Vec<String> = tally(accepted.map(|one| one.channel))
+        .iter()
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
     let duplicates = notifications.filter(|one| one.result == NotificationResult::Duplicate).count();
     let muted = ended.iter().filter(|(_, report)| report.muted).count();
     let dead: Vec<_> = ended.iter().filter(|(_, report)| report.result() == Some("dead")).collect();

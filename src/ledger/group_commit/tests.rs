@@ -9,7 +9,8 @@ fn at(seconds: i64) -> Timestamp {
 
 fn open(path: &Path) -> Ledger {
     let url = LedgerUrl::File(path.to_owned());
-    Ledger::open(&LedgerConfig { url, retention: crate::config::Span::seconds(60), recipient_key: None }).expect("opens")
+    Ledger::open(&LedgerConfig { url, retention: crate::config::Span::seconds(60), recipient_key: None })
+        .expect("opens")
 }
 
 fn event(id: &str) -> EventRecord {
@@ -28,7 +29,12 @@ fn claim_of(event: EventRecord, targets: &[&str], seconds: i64) -> Claim {
         recipient: "hmac".to_owned(),
         template_version: "v".to_owned(),
     };
-    Claim { event, targets: targets.iter().map(target).collect(), now: at(seconds), lease_until: at(seconds + 60) }
+    Claim {
+        event,
+        targets: targets.iter().map(target).collect(),
+        now: at(seconds),
+        lease_until: at(seconds + 60),
+    }
 }
 
 fn settle_of(target: &str, epoch: i64, state: NotificationState, close: Option<EventState>) -> Settle {
@@ -107,8 +113,12 @@ async fn a_live_claim_is_busy_and_an_expired_one_is_taken_over_and_fences_its_ol
     assert_eq!(answer, ClaimAnswer::Targets(vec![Held::Busy]));
     let grants = granted(&ledger.claim(claim_of(event("e"), &["current.sms"], 61)).await.expect("open"));
     assert_eq!(grants, [Grant { epoch: 2, attempt: 2, after_unknown: true }]);
-    assert!(!ledger.settle(settle_of("current.sms", 1, NotificationState::Accepted, None)).await.expect("open"));
-    assert!(ledger.settle(settle_of("current.sms", 2, NotificationState::Accepted, None)).await.expect("open"));
+    assert!(
+        !ledger.settle(settle_of("current.sms", 1, NotificationState::Accepted, None)).await.expect("open")
+    );
+    assert!(
+        ledger.settle(settle_of("current.sms", 2, NotificationState::Accepted, None)).await.expect("open")
+    );
 }
 
 #[tokio::test]
@@ -156,7 +166,10 @@ async fn a_sweep_forgets_what_is_older_than_retention_and_nothing_else() {
     let ledger = open(&dir.path().join("l.db"));
     for (id, seconds) in [("old", 0), ("new", 100)] {
         let event = EventRecord { key: id.into(), ..event(id) };
-        ledger.close_event(Close { event, state: EventState::Done, reason: None, now: at(seconds) }).await.expect("open");
+        ledger
+            .close_event(Close { event, state: EventState::Done, reason: None, now: at(seconds) })
+            .await
+            .expect("open");
     }
     assert_eq!(ledger.sweep(at(50)).await, Ok(1));
     assert_eq!(ledger.sweep(at(50)).await, Ok(0));
@@ -220,7 +233,8 @@ async fn while_the_engine_cannot_write_callers_wait_and_why_can_be_seen() {
 
 #[tokio::test]
 async fn an_abandoned_ledger_in_trouble_lets_its_callers_go() {
-    let ledger = Ledger::with_engine(Failing(Arc::new(AtomicBool::new(true))), &"key".parse().expect("a secret"));
+    let ledger =
+        Ledger::with_engine(Failing(Arc::new(AtomicBool::new(true))), &"key".parse().expect("a secret"));
     ledger.abandon();
     let close = Close { event: event("e"), state: EventState::Done, reason: None, now: at(0) };
     assert_eq!(ledger.close_event(close).await, Err(LedgerClosed));
