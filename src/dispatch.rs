@@ -9,7 +9,10 @@ mod reason;
 mod report;
 mod schedule;
 
+use std::time::Instant;
+
 use futures_util::future::join_all;
+use jiff::Timestamp;
 
 pub use self::reason::DeadReason;
 pub use self::report::{Disposition, NotificationReport, NotificationResult, Report};
@@ -68,7 +71,7 @@ struct Journey<'a> {
 impl Dispatcher {
     /// Takes one event all the way.
     pub async fn dispatch(&self, incoming: &Incoming) -> Report {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let report = match self.way(incoming).await {
             Ok(report) => report,
             // The ledger went away in the middle of a shutdown: the delivery goes back to the broker, unacked.
@@ -87,6 +90,7 @@ impl Dispatcher {
                 return Ok(Report::new(incoming, self.label(incoming), dead));
             }
         };
+        telemetry::decoded(&event, &self.prefixes);
         let report = Report::of(incoming, &event);
         let record = self.record(incoming, &event);
         let notifications = match plan(&event, &self.prefixes, self.clock.now()) {
@@ -98,19 +102,17 @@ impl Dispatcher {
             Ok(rendered) => rendered,
             Err(error) => return self.dead(report, record, DeadReason::Render, error.to_string()).await,
         };
-        telemetry::planned(&event, &notifications);
 
         let journey =
             Journey { event: &event, record, attempts: incoming.attempts, alone: notifications.len() == 1 };
-        let claim = self.claim(&journey, &notifications);
-        let lease_until = claim.lease_until;
+        let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
         let held = match self.ledger.claim(claim).await? {
             ClaimAnswer::Targets(held) => held,
             ClaimAnswer::Duplicate => return Ok(report.duplicate(&notifications)),
         };
         let jobs = notifications.iter().zip(rendered).zip(held);
         let endings = join_all(jobs.map(|((notification, rendered), held)| {
-            self.notify(&journey, Job { notification, rendered, held, lease_until })
+            self.notify(&journey, Job { notification, rendered, held, claimed_at })
         }))
         .await;
         let endings = endings.into_iter().collect::<Result<Vec<_>, _>>()?;
@@ -125,14 +127,13 @@ impl Dispatcher {
             return Ok(vec![ending]);
         };
         telemetry::fell_back(journey.event, &next);
-        let claim = self.claim(journey, std::slice::from_ref(&next));
-        let lease_until = claim.lease_until;
+        let (claim, claimed_at) = (self.claim(journey, std::slice::from_ref(&next)), Instant::now());
         let held = match self.ledger.claim(claim).await? {
             ClaimAnswer::Targets(held) => held.into_iter().next().unwrap_or(Held::Busy),
             ClaimAnswer::Duplicate => Held::Accepted,
         };
         let rendered = Rendered { message, fallback: None };
-        let last = self.deliver(journey, Job { notification: &next, rendered, held, lease_until }).await?;
+        let last = self.deliver(journey, Job { notification: &next, rendered, held, claimed_at }).await?;
         Ok(vec![ending.taken_over(), last])
     }
 
@@ -192,7 +193,7 @@ impl Dispatcher {
             event: journey.record.clone(),
             targets: notifications.iter().map(target).collect(),
             now,
-            lease_until: deliver::lease_until(now, &self.gateways),
+            lease_until: now.saturating_add(deliver::lease(&self.gateways)).unwrap_or(Timestamp::MAX),
         }
     }
 

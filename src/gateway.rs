@@ -149,10 +149,14 @@ impl Gateway {
     /// # Errors
     /// When the turn does not come in time; nothing was sent.
     pub async fn turn(&self, patience: Duration) -> Result<(), Failure> {
-        let Some(limiter) = &self.limiter else { return Ok(()) };
-        tokio::time::timeout(patience, limiter.until_ready()).await.map_err(|_| {
+        let late = || {
             Failure::new(Class::Throttled { wait: None }, Reason::OwnRateLimit, "no turn within the lease")
-        })
+        };
+        if patience.is_zero() {
+            return Err(late());
+        }
+        let Some(limiter) = &self.limiter else { return Ok(()) };
+        tokio::time::timeout(patience, limiter.until_ready()).await.map_err(|_| late())
     }
 
     /// Hands a message over.

@@ -2,6 +2,7 @@
 //! address, a name or a text.
 
 use std::io::{IsTerminal, stderr};
+use std::panic::PanicHookInfo;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,26 +11,33 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 use tracing::{debug, error, info, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::dispatch::{Disposition, NotificationReport, NotificationResult, Report};
-use crate::event::{Event, Given, Lane, PhoneKind};
+use crate::dispatch::{DeadReason, Disposition, NotificationReport, NotificationResult, Report};
+use crate::event::{Event, Lane};
 use crate::gateway::{Accepted, Class, Failure, Gateway};
-use crate::plan::{Contact, Notification};
+use crate::plan::{NoSms, Notification, sms_route};
 
 /// lapin logs a returned message with its whole body: personal data. Nothing may turn that target on.
 const SILENCED: &str = "lapin::returned_messages=off";
 
 /// Starts logging to stderr: text on a terminal, JSON lines otherwise. `filter` is in tracing's syntax (`SHIRASE_LOG`).
 pub fn start_logging(filter: &str) {
-    let filter = EnvFilter::builder()
-        .parse_lossy(filter)
-        .add_directive(SILENCED.parse().expect("a valid directive"))
-        .add_directive("lettre=off".parse().expect("a valid directive"));
+    let filter =
+        EnvFilter::builder().parse_lossy(filter).add_directive(SILENCED.parse().expect("a valid directive"));
+    std::panic::set_hook(Box::new(panicked));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     if stderr().is_terminal() {
         builder.with_target(false).init();
     } else {
         builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
     }
+}
+
+/// A panic's message may have been made of data; where it happened has not, nor has a literal.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let message =
+        panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(not shown: it may hold data)");
+    error!(place, message, "panic: this is a bug");
 }
 
 /// Seconds from event to acceptance: dense around the objectives of 5 and 30 seconds.
@@ -79,9 +87,9 @@ pub fn event_ended(report: &Report, took: Duration) {
         return info!(event_id = id, event_type, lane, "left to the broker: stopping");
     };
     counter!("shirase_events_total", "type" => report.event_type.clone(), "result" => result).increment(1);
-    if report.muted {
+    if let Some(result) = not_planned(report) {
         let labels =
-            [("type", report.event_type.clone()), ("channel", "none".into()), ("result", "muted".into())];
+            [("type", report.event_type.clone()), ("channel", "none".into()), ("result", result.into())];
         counter!("shirase_notifications_total", &labels).increment(1);
     }
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
@@ -119,18 +127,27 @@ pub fn event_ended(report: &Report, took: Duration) {
     }
 }
 
-/// Notifications were planned: counts mobile numbers that get no SMS because of their prefix.
-pub fn planned(event: &Event, notifications: &[Notification]) {
-    let Given::Usable(phone) = &event.recipient.phone else { return };
-    let told_by_sms =
-        notifications.iter().any(|one| one.contact == Contact::Current && one.target() == "current.sms");
-    if phone.kind() == PhoneKind::JapaneseMobile && !told_by_sms {
-        // Counted only for its prefix: a customer who chose email has a configured one and a known reason.
-        let prefix = phone.prefix().to_owned();
-        if notifications.iter().any(|one| one.why.to_string().contains("is not among sms.prefixes")) {
-            counter!("shirase_phones_outside_prefixes_total", "prefix" => prefix).increment(1);
+/// Why an event became no notification on any channel, where that was right so.
+fn not_planned(report: &Report) -> Option<&'static str> {
+    match &report.disposition {
+        Disposition::Done if report.muted => Some("muted"),
+        Disposition::Dead { reason: DeadReason::Expired, .. } if report.notifications.is_empty() => {
+            Some("expired")
         }
+        _ => None,
     }
+}
+
+/// An event was decoded: counts mobile numbers that get no SMS because their prefix is not configured.
+pub fn decoded(event: &Event, prefixes: &[String]) {
+    if let Err(NoSms::PrefixNotConfigured(prefix)) = sms_route(&event.recipient.phone, prefixes) {
+        counter!("shirase_phones_outside_prefixes_total", "prefix" => prefix).increment(1);
+    }
+}
+
+/// A gateway was configured: it counts as up until an attempt shows otherwise, so that its series is there.
+pub fn gateway_configured(gateway: &Gateway) {
+    gauge!("shirase_gateway_up", "gateway" => gateway.name().to_owned()).set(1.0);
 }
 
 /// An attempt ended.
@@ -174,7 +191,9 @@ pub fn attempted(event: &Event, gateway: &Gateway, result: Result<&Accepted, &Fa
 
 /// A notification's part of a delivery ended and is settled.
 pub fn notification_ended(event: &Event, lane: &'static str, report: &NotificationReport, now: Timestamp) {
-    notification_counter(&event.kind.name, report);
+    if report.result != NotificationResult::Retry {
+        notification_counter(&event.kind.name, report);
+    }
     let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
     let (channel, contact, gateway) =
         (report.channel, report.contact, report.gateway.as_deref().unwrap_or(""));

@@ -153,6 +153,7 @@ impl Worker {
         let (lane_tasks, publishing, publisher_stop) =
             (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let publisher = Publisher::start(broker.clone(), names.clone(), publisher_stop.clone(), &publishing);
+        dispatcher.gateways.iter().for_each(telemetry::gateway_configured);
         let ledger = dispatcher.ledger.clone();
         let handler = Arc::new(Dispatch { dispatcher, jitter, random: SystemRandom::new() });
         let mut consuming = Vec::new();

@@ -1,7 +1,7 @@
 //! One supervised connection: connect, use, and after whatever ended it, again.
 
 use std::future::Future;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use lapin::{Channel, Connection, ConnectionProperties};
@@ -13,6 +13,9 @@ use crate::telemetry;
 
 /// The handshake has no timeout of its own in lapin.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection that lived this long was a good one: after it the pauses start over.
+const WORKED: Duration = Duration::from_secs(5);
 
 /// Something with the broker went wrong. Holds no message and no credentials.
 #[derive(Debug, thiserror::Error)]
@@ -57,8 +60,12 @@ pub(super) async fn supervise<F, Fut>(
         let ended = match connected {
             Ok(connection) => {
                 telemetry::broker_connected(role, &url.to_string());
-                pauses = self::pauses();
-                use_it(connection).await
+                let since = Instant::now();
+                let ended = use_it(connection).await;
+                if since.elapsed() > WORKED {
+                    pauses = self::pauses();
+                }
+                ended
             }
             Err(error) => Err(error),
         };

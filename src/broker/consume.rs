@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use lapin::message::Delivery;
 use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
@@ -214,15 +215,23 @@ impl<H: Handle> Consumer<H> {
         let raw = RawEvent { body: delivery.data, content_type, headers };
         // The body is needed again for a retry or a dead letter, unchanged; a copy of some hundred bytes is cheap.
         let body = raw.body.clone();
-        let handled = self.handler.handle(Delivered { raw, lane: self.lane, attempts }).await;
+        let handling = self.handler.handle(Delivered { raw, lane: self.lane, attempts });
+        // A panic is our bug, not the event's; still, the event must not sit unacknowledged until the broker loses
+        // patience and brings it to the next panic.
+        let handled =
+            AssertUnwindSafe(handling).catch_unwind().await.unwrap_or_else(|_panic| Handled::Dead {
+                reason: "internal",
+                detail: "the worker panicked on this event; its log says where".to_owned(),
+                attempts: attempts + 1,
+            });
         let message = match handled {
             Handled::Ack => return Some(tag),
             Handled::Abandon => return None,
             Handled::Retry { delay, earlier, attempts } => {
-                self.retry(body, properties, delay, earlier, attempts)
+                self.retry(body, &properties, delay, earlier, attempts)
             }
             Handled::Dead { reason, detail, attempts } => {
-                self.dead(body, properties, reason, &detail, attempts)
+                self.dead(body, &properties, reason, &detail, attempts)
             }
         };
         self.publisher.deliver(&message, &self.hard).await.then_some(tag)
@@ -231,15 +240,14 @@ impl<H: Handle> Consumer<H> {
     fn retry(
         &self,
         body: Vec<u8>,
-        properties: BasicProperties,
+        properties: &BasicProperties,
         delay: Duration,
         earlier: Duration,
         attempts: u32,
     ) -> Outgoing {
         let expiration = delay.saturating_sub(earlier).as_millis().to_string();
-        let mut headers = properties.headers().clone().unwrap_or_default();
-        headers.insert(header::ATTEMPTS.into(), text(&attempts.to_string()));
-        let properties = properties.with_headers(headers).with_expiration(expiration.into());
+        let ours = [(header::ATTEMPTS, attempts.to_string())];
+        let properties = carried(properties, ours).with_expiration(expiration.into());
         Outgoing::with_properties(
             &self.names.retry_exchange(),
             &self.names.retry(self.lane, delay),
@@ -251,24 +259,45 @@ impl<H: Handle> Consumer<H> {
     fn dead(
         &self,
         body: Vec<u8>,
-        properties: BasicProperties,
+        properties: &BasicProperties,
         reason: &str,
         detail: &str,
         attempts: u32,
     ) -> Outgoing {
         let detail: String = detail.chars().take(MAX_DETAIL).collect();
-        let mut headers = properties.headers().clone().unwrap_or_default();
-        for (name, value) in
-            [(header::REASON, reason), (header::DETAIL, &detail), (header::ATTEMPTS, &attempts.to_string())]
-        {
-            headers.insert(name.into(), text(value));
-        }
-        Outgoing::with_properties("", &self.names.dead(), body, properties.with_headers(headers))
+        let attempts = attempts.to_string();
+        let ours =
+            [(header::REASON, reason.to_owned()), (header::DETAIL, detail), (header::ATTEMPTS, attempts)];
+        Outgoing::with_properties("", &self.names.dead(), body, carried(properties, ours))
     }
 }
 
-fn text(text: &str) -> AMQPValue {
-    AMQPValue::LongString(LongString::from(text))
+/// What a message keeps of its properties when we publish it again, with headers of ours.
+///
+/// Left out: `user_id`, which the broker refuses unless it is our own; `expiration`, which would let a dead letter
+/// vanish; the `CC` and `BCC` headers, which would send copies to the sender's other queues.
+fn carried<const N: usize>(properties: &BasicProperties, ours: [(&str, String); N]) -> BasicProperties {
+    let theirs = properties.headers().iter().flat_map(FieldTable::inner);
+    let kept = theirs.filter(|(name, _)| !matches!(name.as_str(), "CC" | "BCC"));
+    let mut headers: BTreeMap<ShortString, AMQPValue> =
+        kept.map(|(name, value)| (name.clone(), value.clone())).collect();
+    for (name, value) in ours {
+        headers.insert(name.into(), AMQPValue::LongString(LongString::from(value)));
+    }
+    let mut carried = BasicProperties::default().with_headers(headers.into());
+    if let Some(content_type) = properties.content_type() {
+        carried = carried.with_content_type(content_type.clone());
+    }
+    if let Some(message_id) = properties.message_id() {
+        carried = carried.with_message_id(message_id.clone());
+    }
+    if let Some(correlation_id) = properties.correlation_id() {
+        carried = carried.with_correlation_id(correlation_id.clone());
+    }
+    if let Some(timestamp) = properties.timestamp() {
+        carried = carried.with_timestamp(*timestamp);
+    }
+    carried
 }
 
 /// The message's headers that are text, or numbers of ours from an older hand.

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::house::House;
 use super::{ConfigArg, NOT_IN_ORDER, examples};
 use crate::clock::Clock;
+use crate::dispatch::DeadReason;
 use crate::event::{Event, Given, RawEvent, decode};
 use crate::plan::{Address, Channel, Notification, Plan, plan};
 use crate::template::{Message, segments};
@@ -58,11 +59,17 @@ fn explain(house: &House, raw: &RawEvent) -> Value {
         "deadline": event.deadline.to_string(), "phone": phone(&event), "locale": house.templates.locale_of(&event)
     });
     let (result, detail) = match plan(&event, &house.config.sms.prefixes, now) {
-        Err(error) => ("dead", Value::from(error.to_string())),
+        Err(error) => {
+            explained["reason"] = DeadReason::from(error).as_str().into();
+            ("dead", Value::from(error.to_string()))
+        }
         Ok(Plan::Muted) => ("muted", "the customer's settings say none, and policy allows it".into()),
         Ok(Plan::Send(notifications)) => {
             match house.templates.render(&event, &notifications, &house.config.brand) {
-                Err(error) => ("dead", error.to_string().into()),
+                Err(error) => {
+                    explained["reason"] = DeadReason::Render.as_str().into();
+                    ("dead", error.to_string().into())
+                }
                 Ok(rendered) => {
                     let routes = notifications
                         .iter()
@@ -83,7 +90,7 @@ fn phone(event: &Event) -> String {
     match &event.recipient.phone {
         Given::Absent => "none".to_owned(),
         Given::Unusable(error) => format!("unusable: {error}"),
-        Given::Usable(phone) => format!("{phone} ({:?})", phone.kind()),
+        Given::Usable(phone) => format!("{phone} ({})", phone.kind().in_words()),
     }
 }
 

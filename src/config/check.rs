@@ -145,6 +145,14 @@ fn across(config: &Config) -> Vec<(String, String)> {
             ));
         }
     }
+    for (index, step) in config.retry.schedule.iter().enumerate() {
+        if step.0.as_secs() == 0 || step.0.subsec_nanos() != 0 {
+            problems.push((
+                format!("retry.schedule.{index}"),
+                "is not a whole number of seconds, at least \"1s\"".to_owned(),
+            ));
+        }
+    }
     for (index, prefix) in config.sms.prefixes.iter().enumerate() {
         if prefix.len() < 3 || !prefix.starts_with('0') || !prefix.chars().all(|c| c.is_ascii_digit()) {
             let message = "is no prefix of a Japanese mobile number; write it as \"090\"".to_owned();

@@ -23,7 +23,8 @@ pub(super) struct Job<'a> {
     pub notification: &'a Notification,
     pub rendered: Rendered,
     pub held: Held,
-    pub lease_until: Timestamp,
+    /// When the claim was asked for: its lease is counted from there, on a clock that nobody sets.
+    pub claimed_at: Instant,
 }
 
 /// How a notification's part of this delivery ended.
@@ -59,10 +60,9 @@ impl Ending {
     }
 }
 
-/// A lease that outlives every attempt that can begin under it.
-pub(super) fn lease_until(now: Timestamp, gateways: &Gateways) -> Timestamp {
-    let lease = gateways.longest_pass() + TURN_WAIT + LEASE_MARGIN;
-    now.checked_add(lease).unwrap_or(Timestamp::MAX)
+/// How long a claim lasts: longer than every attempt that can begin under it.
+pub(super) fn lease(gateways: &Gateways) -> Duration {
+    gateways.longest_pass() + TURN_WAIT + LEASE_MARGIN
 }
 
 /// What becomes of the event's delivery: again as long as anything is to be tried again, dead when something was given
@@ -182,7 +182,8 @@ impl Dispatcher {
         gateway: &Gateway,
         reference: &str,
     ) -> Option<Result<Accepted, Failure>> {
-        let left = job.lease_until.duration_since(self.clock.now()).unsigned_abs();
+        let left = lease(&self.gateways).saturating_sub(job.claimed_at.elapsed());
+        // Not begun when too little of the lease is left for it: somebody else could take the claim over meanwhile.
         let patience = left.saturating_sub(gateway.timeout() + LEASE_MARGIN);
         if let Err(failure) = gateway.turn(patience).await {
             telemetry::attempted(journey.event, gateway, Err(&failure), Duration::ZERO);

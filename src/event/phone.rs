@@ -29,6 +29,17 @@ pub enum PhoneKind {
     Foreign,
 }
 
+impl PhoneKind {
+    /// For people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::JapaneseMobile => "Japanese mobile",
+            Self::JapaneseOther => "Japanese, not mobile",
+            Self::Foreign => "foreign",
+        }
+    }
+}
+
 /// The text is not a phone number in any form that we know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PhoneError {

@@ -112,6 +112,9 @@ impl Ledger {
 
     /// Why nothing can be written at the moment; `None` when all is well.
     pub fn trouble(&self) -> Option<String> {
+        if self.requests.is_closed() {
+            return Some("its writer has ended; restart the worker".to_owned());
+        }
         self.trouble.borrow().clone()
     }
 
