@@ -85,6 +85,7 @@ impl Command {
     fn default_filter(&self) -> &'static str {
         match self {
             Self::Run(run) if run.events.is_none() => "info,lapin=warn",
+            Self::Run(_) | Self::Publish(_) => "warn",
             Self::Sandbox(_) => "info",
             _ => "error",
         }

@@ -21,8 +21,9 @@ const SILENCED: &str = "lapin::returned_messages=off";
 
 /// Starts logging to stderr: text on a terminal, JSON lines otherwise. `filter` is in tracing's syntax (`SHIRASE_LOG`).
 pub fn start_logging(filter: &str) {
-    let filter =
-        EnvFilter::builder().parse_lossy(filter).add_directive(SILENCED.parse().expect("a valid directive"));
+    let filter = EnvFilter::builder()
+        .parse_lossy(without_trace(filter))
+        .add_directive(SILENCED.parse().expect("a valid directive"));
     std::panic::set_hook(Box::new(panicked));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     if stderr().is_terminal() {
@@ -32,12 +33,22 @@ pub fn start_logging(filter: &str) {
     }
 }
 
+/// The trace level, where libraries show frames and bodies, is not compiled in; asking for it gets debug.
+fn without_trace(filter: &str) -> String {
+    let level = |directive: &str| match directive.rsplit_once('=') {
+        Some((target, level)) if level.eq_ignore_ascii_case("trace") => format!("{target}=debug"),
+        None if directive.eq_ignore_ascii_case("trace") => "debug".to_owned(),
+        _ => directive.to_owned(),
+    };
+    filter.split(',').map(|directive| level(directive.trim())).collect::<Vec<_>>().join(",")
+}
+
 /// A panic's message may have been made of data; where it happened has not, nor has a literal.
 fn panicked(panic: &PanicHookInfo<'_>) {
     let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    let message =
+    let payload =
         panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(not shown: it may hold data)");
-    error!(place, message, "panic: this is a bug");
+    error!(place, payload, "panic: this is a bug");
 }
 
 /// Seconds from event to acceptance: dense around the objectives of 5 and 30 seconds.

@@ -67,7 +67,7 @@ pub struct Stop {
 /// What `/readyz` wants to know.
 #[derive(Clone)]
 pub struct Readiness {
-    consuming: Vec<(Lane, watch::Receiver<bool>)>,
+    consuming: Vec<(Lane, watch::Receiver<Option<String>>)>,
     publisher: Publisher,
     ledger: Ledger,
 }
@@ -77,8 +77,8 @@ impl Readiness {
     pub fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
         for (lane, consuming) in &self.consuming {
-            if !*consuming.borrow() {
-                problems.push(format!("broker: lane {} is not being consumed", lane.as_str()));
+            if let Some(why) = &*consuming.borrow() {
+                problems.push(format!("broker: lane {} is not being consumed: {why}", lane.as_str()));
             }
         }
         if !self.publisher.is_connected() {
@@ -158,7 +158,7 @@ impl Worker {
         let handler = Arc::new(Dispatch { dispatcher, jitter, random: SystemRandom::new() });
         let mut consuming = Vec::new();
         for lane in Lane::ALL {
-            let (sender, receiver) = watch::channel(false);
+            let (sender, receiver) = watch::channel(Some("not connected yet".to_owned()));
             consuming.push((lane, receiver));
             let consumer = Consumer {
                 config: broker.clone(),

@@ -92,8 +92,8 @@ pub struct Consumer<H> {
     pub publisher: Publisher,
     /// Who works on them.
     pub handler: Arc<H>,
-    /// Told whether the lane is being consumed.
-    pub consuming: watch::Sender<bool>,
+    /// Told why the lane is not being consumed; nothing while it is.
+    pub consuming: watch::Sender<Option<String>>,
     /// Stops intake.
     pub soft: CancellationToken,
     /// Gives up what is in flight.
@@ -110,7 +110,8 @@ impl<H: Handle> Consumer<H> {
             let (lane, permits) = (Arc::clone(&lane), Arc::clone(&permits));
             async move {
                 let ended = lane.consume(&connection, &permits).await;
-                lane.consuming.send_replace(false);
+                let why = ended.as_ref().err().map_or_else(|| "stopped".to_owned(), ToString::to_string);
+                lane.consuming.send_replace(Some(why));
                 // A connection that is already gone cannot be closed; nothing depends on it.
                 let _ = timeout(OPERATION_TIMEOUT, connection.close(200, "done".into())).await;
                 ended
@@ -132,7 +133,7 @@ impl<H: Handle> Consumer<H> {
         let consuming =
             channel.basic_consume(queue.as_str().into(), CONSUMER_TAG.into(), options, FieldTable::default());
         let mut deliveries = within(consuming).await?;
-        self.consuming.send_replace(true);
+        self.consuming.send_replace(None);
 
         let (done, finished) = mpsc::unbounded_channel();
         let in_flight = TaskTracker::new();
@@ -183,7 +184,6 @@ impl<H: Handle> Consumer<H> {
         in_flight: TaskTracker,
         acker: JoinHandle<Result<(), BrokerError>>,
     ) {
-        self.consuming.send_replace(false);
         // Without the cancel the broker goes on filling the buffer; it changes nothing else.
         let _ = within(channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())).await;
         in_flight.close();

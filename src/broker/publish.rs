@@ -55,19 +55,19 @@ impl Outgoing {
 #[derive(Clone)]
 pub struct Publisher {
     channel: watch::Receiver<Option<Channel>>,
-    /// Asks the supervisor for a new connection, and with it a new declaration of queues that went missing.
-    renew: Arc<Notify>,
+    /// Asks the supervisor to declare queues that went missing.
+    missing: Arc<Notify>,
 }
 
 impl Publisher {
     /// Starts the supervisor on `tasks`; it ends with `stop`.
     pub fn start(config: BrokerConfig, names: Names, stop: CancellationToken, tasks: &TaskTracker) -> Self {
         let (sender, channel) = watch::channel(None);
-        let renew = Arc::new(Notify::new());
-        let publisher = Self { channel, renew: Arc::clone(&renew) };
+        let missing = Arc::new(Notify::new());
+        let publisher = Self { channel, missing: Arc::clone(&missing) };
         tasks.spawn(async move {
             supervise("publish", &config, &stop, |connection| {
-                serve(connection, &names, &sender, &renew, &stop)
+                serve(connection, &names, &sender, &missing, &stop)
             })
             .await;
         });
@@ -97,10 +97,7 @@ impl Publisher {
         .await?;
         match within(confirm).await? {
             Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(_)) => {
-                self.renew.notify_one();
-                Err(BrokerError::Unroutable)
-            }
+            Confirmation::Ack(Some(_)) => Err(BrokerError::Unroutable),
             Confirmation::Nack(_) | Confirmation::NotRequested => Err(BrokerError::Nacked),
         }
     }
@@ -121,6 +118,10 @@ impl Publisher {
             };
             let Err(error) = published else { return true };
             telemetry::publish_failed(&message.routing_key, &error.to_string());
+            if matches!(error, BrokerError::Unroutable) {
+                // One of our own queues is gone: somebody deleted it.
+                self.missing.notify_one();
+            }
             tokio::select! {
                 () = give_up.cancelled() => return false,
                 () = sleep(pauses.next().unwrap_or(Duration::from_secs(5))) => {}
@@ -142,7 +143,7 @@ async fn serve(
     connection: Connection,
     names: &Names,
     offered: &watch::Sender<Option<Channel>>,
-    renew: &Notify,
+    missing: &Notify,
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     topology::prepare(&connection, names).await?;
@@ -152,7 +153,11 @@ async fn serve(
     let ended = loop {
         tokio::select! {
             () = stop.cancelled() => break Ok(()),
-            () = renew.notified() => break Err(BrokerError::Unroutable),
+            () = missing.notified() => {
+                if let Err(error) = topology::prepare(&connection, names).await {
+                    break Err(error);
+                }
+            }
             () = sleep(LOOK_EVERY) => {
                 if !connection.status().connected() || !channel.status().connected() {
                     break Err(BrokerError::Disconnected);

@@ -1,5 +1,6 @@
 //! `shirase check`: is everything in order before it goes into production?
 
+use std::io::{Write, stdout};
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -32,55 +33,84 @@ pub(super) struct Check {
 impl Check {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let house = House::load(self.config.config.as_deref())?;
-        let (mut findings, rendered) = templates(&house)?;
+        let mut checked = templates(&house)?;
         if self.connect {
-            findings.extend(connections(&house).await);
+            checked.findings.extend(connections(&house).await);
         }
-        let types = house.catalog.iter().count();
+        self.report(&house, &checked)?;
+        Ok(if checked.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
+    }
+
+    fn report(&self, house: &House, checked: &Checked) -> std::io::Result<()> {
+        let mut out = stdout().lock();
+        let (types, Checked { findings, messages, sms, long_sms }) = (house.catalog.iter().count(), checked);
         if self.json {
-            let version = house.templates.version();
-            println!(
-                "{}",
-                json!({"types": types, "messages": rendered, "template_version": version, "findings": findings})
-            );
-        } else {
-            findings.iter().for_each(|finding| println!("{finding}"));
-            let connected = if self.connect { ", connections" } else { "" };
-            let verdict = if findings.is_empty() {
-                "in order".to_owned()
-            } else {
-                format!("{} finding(s)", findings.len())
-            };
-            println!("configuration, {types} event types, {rendered} messages{connected}: {verdict}");
+            let report = json!({
+                "types": types, "messages": messages, "template_version": house.templates.version(),
+                "sms": sms, "sms_of_several_segments": long_sms, "findings": findings
+            });
+            return writeln!(out, "{report}");
         }
-        Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
+        for finding in findings {
+            writeln!(out, "{finding}")?;
+        }
+        if !long_sms.is_empty() {
+            // Not wrong, but billed: a long company name does this to every text.
+            let count = long_sms.len();
+            writeln!(out, "note: {count} of {sms} SMS take more than one segment: {}", long_sms.join(", "))?;
+        }
+        let connected = if self.connect { ", connections" } else { "" };
+        let verdict = match findings.len() {
+            0 => "in order".to_owned(),
+            count => format!("{count} finding(s)"),
+        };
+        writeln!(out, "configuration, {types} event types, {messages} messages{connected}: {verdict}")
     }
 }
 
-/// Renders every template with every example; findings, and how many messages there were.
-fn templates(house: &House) -> anyhow::Result<(Vec<String>, usize)> {
+/// What came of rendering every template with every example.
+#[derive(Default)]
+struct Checked {
+    findings: Vec<String>,
+    messages: usize,
+    sms: usize,
+    /// Examples whose SMS takes several segments.
+    long_sms: Vec<String>,
+}
+
+fn templates(house: &House) -> anyhow::Result<Checked> {
     let now = Clock::system().now();
-    let mut findings = Vec::new();
-    let mut count = 0;
+    let mut checked = Checked::default();
     for kind in house.catalog.iter() {
         for event in examples::of_type(house, kind, now)? {
-            let notifications = examples::on_every_channel(house, &event, now);
+            let notifications: Vec<_> = examples::on_every_channel(house, &event, now)
+                .into_iter()
+                .map(|(notification, _)| notification)
+                .collect();
             match examples::render(house, &event, &notifications) {
-                Err(error) => findings.push(format!("{error} (example {})", event.id)),
-                Ok(rendered) => {
-                    count += rendered.len();
-                    findings.extend(rendered.iter().filter_map(|one| too_long(&event.id, &one.message)));
-                }
+                Err(error) => checked.findings.push(format!("{error} (example {})", event.id)),
+                Ok(rendered) => rendered.iter().for_each(|one| checked.add(&event.id, &one.message)),
             }
         }
     }
-    Ok((findings, count))
+    Ok(checked)
+}
+
+impl Checked {
+    fn add(&mut self, id: &str, message: &Message) {
+        self.messages += 1;
+        let Message::Sms { text } = message else { return };
+        self.sms += 1;
+        if segments(text).segments > 1 {
+            self.long_sms.push(id.to_owned());
+        }
+        self.findings.extend(too_long(id, text));
+    }
 }
 
 /// Carriers stop at 660 characters, and gateways cut what is longer without a word.
-fn too_long(id: &str, message: &Message) -> Option<String> {
+fn too_long(id: &str, text: &str) -> Option<String> {
     const CARRIERS_STOP_AT: usize = 660;
-    let Message::Sms { text } = message else { return None };
     let units = segments(text).units;
     (units > CARRIERS_STOP_AT).then(|| {
         format!("sms.hbs: {units} units with example {id}; carriers stop at {CARRIERS_STOP_AT}, shorten it")

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Usage;
 use super::house::House;
 use crate::broker::EventFile;
-use crate::event::{Event, EventType, RawEvent, decode};
+use crate::event::{Event, EventType, RawEvent, Rejected, decode};
 use crate::plan::{Channel, Notification, Plan, plan};
 use crate::template::Rendered;
 
@@ -31,14 +31,15 @@ pub(super) fn of_type(house: &House, kind: &Arc<EventType>, now: Timestamp) -> R
     kind.schema.examples().iter().enumerate().map(event).collect()
 }
 
-/// The events of a file, `-` for standard input. An event that is no event is an error with its line.
-pub(super) async fn of_file(house: &House, file: &Path, now: Timestamp) -> anyhow::Result<Vec<Event>> {
-    let mut events = Vec::new();
-    for (line, raw) in read(file).await? {
-        let event = decode(&raw, &house.catalog, now);
-        events.push(event.map_err(|error| Usage(format!("{}:{line}: {error}", file.display())))?);
-    }
-    Ok(events)
+/// The entries of a file, `-` for standard input, with their places; what is no event is rejected there.
+pub(super) async fn of_file(
+    house: &House,
+    file: &Path,
+    now: Timestamp,
+) -> anyhow::Result<Vec<(String, Result<Event, Rejected>)>> {
+    let entries = read(file).await?.into_iter();
+    let place = |line: usize| format!("{}:{line}", file.display());
+    Ok(entries.map(|(line, raw)| (place(line), decode(&raw, &house.catalog, now))).collect())
 }
 
 /// The entries of a file, undecoded, with their lines.
@@ -60,17 +61,17 @@ pub(super) async fn read(file: &Path) -> anyhow::Result<Vec<(usize, RawEvent)>> 
     Ok(events)
 }
 
-/// The notifications of an event as the worker would plan them, and for preview and checks also on the channel that it
-/// would not take: ops want to see every text.
-pub(super) fn on_every_channel(house: &House, event: &Event, now: Timestamp) -> Vec<Notification> {
+/// The notifications of an event as the worker would plan them (true), and for preview and checks also one on each
+/// channel that it would not take (false): ops want to see every text.
+pub(super) fn on_every_channel(house: &House, event: &Event, now: Timestamp) -> Vec<(Notification, bool)> {
     let planned = match plan(event, &house.config.sms.prefixes, now) {
         Ok(Plan::Send(notifications)) => notifications,
         Ok(Plan::Muted) | Err(_) => Vec::new(),
     };
-    let mut all = planned;
+    let mut all: Vec<_> = planned.into_iter().map(|notification| (notification, true)).collect();
     for channel in [Channel::Sms, Channel::Email] {
-        if all.iter().all(|one| one.address.channel() != channel) {
-            all.extend(stand_in(channel));
+        if all.iter().all(|(one, _)| one.address.channel() != channel) {
+            all.extend(stand_in(channel).map(|notification| (notification, false)));
         }
     }
     all

@@ -10,7 +10,7 @@ use super::house::House;
 use super::{ConfigArg, NOT_IN_ORDER, examples};
 use crate::clock::Clock;
 use crate::dispatch::DeadReason;
-use crate::event::{Event, Given, RawEvent, decode};
+use crate::event::{Event, Given, RawEvent, decode, peek};
 use crate::plan::{Address, Channel, Notification, Plan, plan};
 use crate::template::{Message, segments};
 
@@ -51,7 +51,11 @@ fn explain(house: &House, raw: &RawEvent) -> Value {
     let event = match decode(raw, &house.catalog, now) {
         Ok(event) => event,
         Err(rejected) => {
-            return json!({"result": "dead", "reason": rejected.reason.as_str(), "detail": rejected.detail});
+            let (id, event_type) = peek(raw);
+            let reason = rejected.reason.as_str();
+            return json!({
+                "event_id": id, "type": event_type, "result": "dead", "reason": reason, "detail": rejected.detail
+            });
         }
     };
     let mut explained = json!({

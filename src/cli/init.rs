@@ -1,6 +1,7 @@
 //! `shirase init DIR`: what the binary carries, written out.
 
 use std::fs;
+use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -33,12 +34,16 @@ impl Init {
         for (name, text) in EMBEDDED {
             let path = self.dir.join(name);
             if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+                fs::create_dir_all(folder)
+                    .map_err(|error| Usage(format!("{}: {error}", folder.display())))?;
             }
             fs::write(&path, text).with_context(|| path.display().to_string())?;
         }
-        println!("{} files in {}", EMBEDDED.len(), self.dir.display());
-        println!("Next:  cd {} && shirase check --config config/shirase.toml", self.dir.display());
+        let (dir, count) = (self.dir.display(), EMBEDDED.len());
+        writeln!(
+            stdout(),
+            "{count} files in {dir}\nNext:  cd {dir} && shirase check --config config/shirase.toml"
+        )?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::house::House;
@@ -40,8 +41,12 @@ impl Preview {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let house = House::load(self.config.config.as_deref())?;
         let now = Clock::system().now();
+        let mut in_order = true;
         let events = match house.catalog.get(&self.what) {
-            Some(kind) => examples::of_type(&house, kind, now)?,
+            Some(kind) => {
+                let events = examples::of_type(&house, kind, now)?;
+                events.into_iter().map(|event| (event.id.clone(), Ok(event))).collect()
+            }
             None if self.what == "-" || Path::new(&self.what).exists() => {
                 examples::of_file(&house, &PathBuf::from(&self.what), now).await?
             }
@@ -52,25 +57,34 @@ impl Preview {
                 return Err(Usage(message).into());
             }
         };
-        let mut failed = false;
-        for event in &events {
-            let notifications: Vec<Notification> = examples::on_every_channel(&house, event, now)
-                .into_iter()
-                .filter(|one| self.wants(one))
-                .collect();
-            match examples::render(&house, event, &notifications) {
-                Ok(rendered) => {
-                    for (notification, rendered) in notifications.iter().zip(rendered) {
-                        self.show(event, notification, &rendered.message)?;
-                    }
-                }
-                Err(error) => {
-                    failed = true;
-                    eprintln!("{}: {error}", event.id);
-                }
+        for (place, event) in &events {
+            let shown = match event {
+                Ok(event) => self.event(&house, event, now)?,
+                Err(rejected) => Err(rejected.to_string()),
+            };
+            if let Err(problem) = shown {
+                in_order = false;
+                eprintln!("{place}: {problem}");
             }
         }
-        Ok(if failed { ExitCode::from(NOT_IN_ORDER) } else { ExitCode::SUCCESS })
+        Ok(if in_order { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
+    }
+
+    /// Shows the texts of one event; the inner error is the event's, the outer one the terminal's.
+    fn event(&self, house: &House, event: &Event, now: Timestamp) -> std::io::Result<Result<(), String>> {
+        let notifications: Vec<_> = examples::on_every_channel(house, event, now)
+            .into_iter()
+            .filter(|(notification, _)| self.wants(notification))
+            .collect();
+        let (all, sent): (Vec<_>, Vec<_>) = notifications.into_iter().unzip();
+        let rendered = match examples::render(house, event, &all) {
+            Ok(rendered) => rendered,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        for ((notification, sent), rendered) in all.iter().zip(sent).zip(rendered) {
+            self.show(event, notification, sent, &rendered.message)?;
+        }
+        Ok(Ok(()))
     }
 
     fn wants(&self, notification: &Notification) -> bool {
@@ -81,34 +95,47 @@ impl Preview {
         }
     }
 
-    fn show(&self, event: &Event, notification: &Notification, message: &Message) -> std::io::Result<()> {
+    fn show(
+        &self,
+        event: &Event,
+        notification: &Notification,
+        sent: bool,
+        message: &Message,
+    ) -> std::io::Result<()> {
         let mut out = stdout().lock();
-        let contact = notification.contact.as_str();
+        let (channel, contact) = (notification.address.channel().as_str(), notification.contact.as_str());
+        let size = match message {
+            Message::Sms { text } => Some(segments(text)),
+            Message::Email { .. } => None,
+        };
         if self.json {
-            let size = match message {
-                Message::Sms { text } => Some(segments(text)),
-                Message::Email { .. } => None,
-            };
             let line = json!({
-                "event_id": event.id, "type": event.kind.name, "channel": notification.address.channel().as_str(),
-                "contact": contact, "message": message, "size": size
+                "event_id": event.id, "type": event.kind.name, "channel": channel, "contact": contact, "sent": sent,
+                "to": sent.then(|| notification.address.to_string()),
+                "why": sent.then(|| notification.why.to_string()), "message": message, "size": size
             });
             return writeln!(out, "{line}");
         }
-        match message {
-            Message::Sms { text } => {
-                let size = segments(text);
+        let route = if sent {
+            format!("to {} ({contact}: {})", notification.address, notification.why)
+        } else {
+            "would not be sent; this is how it would read".to_owned()
+        };
+        writeln!(out, "── {} · {channel} · {route}", event.id)?;
+        match (message, size) {
+            (Message::Sms { text }, Some(size)) => {
                 writeln!(
                     out,
-                    "── {} · SMS · {contact} · {} segment(s), {}/{}",
-                    event.id, size.segments, size.units, size.limit
-                )?;
-                writeln!(out, "{text}\n")
+                    "{text}\n[{} segment(s), {} of {} units]\n",
+                    size.segments, size.units, size.limit
+                )
             }
-            Message::Email { subject, text, html } => {
-                let html = html.as_ref().map_or(0, String::len);
-                writeln!(out, "── {} · email · {contact} · HTML part: {html} bytes", event.id)?;
-                writeln!(out, "Subject: {subject}\n\n{text}\n")
+            (Message::Sms { text }, None) => writeln!(out, "{text}\n"),
+            (Message::Email { subject, text, html }, _) => {
+                let html = html
+                    .as_ref()
+                    .map_or("no HTML part".to_owned(), |html| format!("HTML part of {} bytes", html.len()));
+                writeln!(out, "Subject: {subject}\n\n{text}\n[{html}]\n")
             }
         }
     }

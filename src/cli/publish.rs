@@ -1,5 +1,6 @@
 //! `shirase publish`: events into RabbitMQ, each confirmed.
 
+use std::io::{Write, stdout};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -62,10 +63,10 @@ impl Publish {
             .map(|problem| format!("{}:{}: {}", self.file.display(), problem.line, problem.words))
             .collect();
         if self.json {
-            println!("{}", json!({"confirmed": confirmed, "problems": words}));
+            writeln!(stdout(), "{}", json!({"confirmed": confirmed, "problems": words}))?;
         } else {
             words.iter().for_each(|words| eprintln!("{words}"));
-            println!("{confirmed} of {events} events confirmed by the broker");
+            writeln!(stdout(), "{confirmed} of {events} events confirmed by the broker")?;
         }
         Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
     }

@@ -107,8 +107,9 @@ fn validator() -> Validator {
 
 /// Checks and reads the merged layers.
 pub(super) fn read(layers: Layers) -> Result<Config, ConfigError> {
-    let problems: Vec<Problem> =
-        validator().iter_errors(&layers.merged).flat_map(|error| describe(&layers, &error)).collect();
+    let found = validator();
+    let found = found.iter_errors(&layers.merged).flat_map(|error| describe(&layers, &error));
+    let problems: Vec<Problem> = layers.problems.iter().cloned().chain(found).collect();
     if !problems.is_empty() {
         return Err(ConfigError(problems));
     }

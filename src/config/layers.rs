@@ -22,6 +22,8 @@ pub(super) struct Layers {
     pub merged: Value,
     file: Option<(PathBuf, String)>,
     variables: Vec<(String, Vec<String>)>,
+    /// What went wrong so far; the check adds its own.
+    pub problems: Vec<Problem>,
 }
 
 impl Layers {
@@ -51,13 +53,15 @@ impl Layers {
         }
         let mut variables: Vec<_> = environment.into_iter().filter_map(variable).collect();
         variables.sort();
-        for (_, path, text) in &variables {
-            set(&mut merged, path, text);
+        for (name, path, text) in &variables {
+            if let Err(message) = set(&mut merged, path, text) {
+                problems.push(Problem::new(format!("environment {name}"), &path.join("."), message));
+            }
         }
         let variables = variables.into_iter().map(|(name, path, _)| (name, path)).collect();
-        let mut layers = Self { merged, file, variables };
-        layers.read_secret_files(&mut problems);
-        if problems.is_empty() { Ok(layers) } else { Err(ConfigError(problems)) }
+        let mut layers = Self { merged, file, variables, problems };
+        layers.read_secret_files();
+        Ok(layers)
     }
 
     /// Where the value at `path` was set: a variable, a line of the file, or the built-in configuration.
@@ -66,7 +70,11 @@ impl Layers {
             set.last().zip(path.last()).is_some_and(|(set, key)| *set == format!("{key}_file"))
         };
         let set_here = |set: &[String]| set == path || (set.len() == path.len() && by_file_key(set));
-        if let Some((name, _)) = self.variables.iter().find(|(_, set)| set_here(set)) {
+        let below = |set: &[String]| !path.is_empty() && set.starts_with(path);
+        let exact = self.variables.iter().find(|(_, set)| set_here(set));
+        if let Some((name, _)) =
+            exact.or_else(|| self.variables.iter().find(|(_, set)| below(set) && !self.in_file(path)))
+        {
             return format!("environment {name}");
         }
         let in_file = self.file.as_ref().and_then(|(file, text)| Some((file, line_in(text, path)?)));
@@ -80,14 +88,19 @@ impl Layers {
     }
 
     /// `KEY_file = "PATH"` anywhere becomes `KEY = "the file's text"`: secrets need not stand in the configuration.
-    fn read_secret_files(&mut self, problems: &mut Vec<Problem>) {
+    fn read_secret_files(&mut self) {
         let mut merged = std::mem::take(&mut self.merged);
-        let mut path = Vec::new();
-        replace_files(&mut merged, &mut path, &mut |path, error| {
+        let mut failed = Vec::new();
+        replace_files(&mut merged, &mut Vec::new(), &mut |path, error| {
             let message = format!("{error}; the file must exist and be readable by this process");
-            problems.push(Problem::new(self.place(path), &path.join("."), message));
+            failed.push(Problem::new(self.place(path), &path.join("."), message));
         });
         self.merged = merged;
+        self.problems.extend(failed);
+    }
+
+    fn in_file(&self, path: &[String]) -> bool {
+        self.file.as_ref().is_some_and(|(_, text)| parse(text).is_ok_and(|tree| has(&tree, path)))
     }
 }
 
@@ -131,27 +144,36 @@ fn merge(below: &mut Value, above: Value) {
     }
 }
 
+fn has(tree: &Value, path: &[String]) -> bool {
+    let step = |node, part: &String| Value::get(node, part.as_str());
+    path.iter().try_fold(tree, step).is_some()
+}
+
 /// Sets one value given as text: its type comes from the schema.
-fn set(tree: &mut Value, path: &[String], text: &str) {
+fn set(tree: &mut Value, path: &[String], text: &str) -> Result<(), String> {
     let value = typed(&schema_type(path), text);
     let mut node = tree;
     for part in path {
         node = match node {
-            Value::Array(items) => match part.parse::<usize>().ok().and_then(|index| items.get_mut(index)) {
-                Some(item) => item,
-                None => return,
-            },
+            Value::Array(items) => {
+                let count = items.len();
+                let item = part.parse::<usize>().ok().and_then(|index| items.get_mut(index));
+                item.ok_or_else(|| {
+                    format!("there is no [{part}] in this list of {count}; add it in the file")
+                })?
+            }
             Value::Object(fields) => fields.entry(part.clone()).or_insert_with(|| Value::Object(Map::new())),
             other => {
                 *other = Value::Object(Map::new());
                 match other {
                     Value::Object(fields) => fields.entry(part.clone()).or_insert(Value::Null),
-                    _ => return,
+                    _ => return Ok(()),
                 }
             }
         };
     }
     *node = value;
+    Ok(())
 }
 
 fn schema_type(path: &[String]) -> String {

@@ -123,8 +123,10 @@ impl Dispatcher {
             Held::Granted(grant) => *grant,
             Held::Accepted => return Ok(ending(report(NotificationResult::Duplicate), Verdict::Told)),
             Held::Busy => return Ok(ending(report(NotificationResult::Duplicate), Verdict::Busy)),
-            Held::Failed { .. } => {
-                return Ok(ending(report(NotificationResult::Failed), Verdict::GivenUp(DeadReason::Refused)));
+            Held::Failed { reason } => {
+                let mut report = report(NotificationResult::Failed);
+                report.detail = Some(format!("{reason}, in an earlier attempt"));
+                return Ok(ending(report, Verdict::GivenUp(DeadReason::Refused)));
             }
         };
         if grant.after_unknown {
@@ -278,13 +280,13 @@ impl Dispatcher {
     }
 }
 
-/// Of two failures the one that decides: unknown before all else, because the message may be out.
+/// Of two failures the one that decides: unknown before all else, because the message may be out; then what must not be
+/// sent again on this channel, because a retry would begin with the gateway that filtered it.
 fn weightier(before: Option<(String, Failure)>, now: (String, Failure)) -> (String, Failure) {
     let weight = |failure: &Failure| match failure.class {
         Class::Unknown => 3,
-        Class::Permanent => 2,
+        Class::Permanent | Class::Filtered => 2,
         Class::Retryable | Class::Throttled { .. } | Class::Credentials | Class::Route => 1,
-        Class::Filtered => 0,
     };
     match before {
         Some(before) if weight(&before.1) > weight(&now.1) => before,

@@ -73,7 +73,8 @@ fn not_json(text: &str, error: &serde_json::Error) -> Rejected {
         return Rejected::new(BadReason::TooDeep, format!("nested deeper than {MAX_DEPTH} levels"));
     }
     let what = if error.is_eof() { "ends in the middle" } else { "is not JSON" };
-    Rejected::new(BadReason::NotJson, format!("{what}, line {} column {}", error.line(), error.column()))
+    let place = format!("at line {}, column {} of the event", error.line(), error.column());
+    Rejected::new(BadReason::NotJson, format!("{what} {place}"))
 }
 
 /// How deep brackets nest outside strings, whether or not they balance.

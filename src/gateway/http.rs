@@ -336,6 +336,9 @@ fn failure(error: &reqwest::Error) -> Failure {
     if error.is_timeout() {
         return Failure::new(Class::Unknown, Reason::Timeout, "no answer in time");
     }
+    if chain(error).any(|cause| cause.to_string().contains("invalid HTTP")) {
+        return Failure::new(Class::Unknown, Reason::Garbage, "the answer is no HTTP");
+    }
     Failure::new(Class::Unknown, Reason::Cut, "the connection ended before the answer")
 }
 

@@ -163,7 +163,7 @@ impl Relay {
             *stage = Stage::Mail;
             match dialogue(&mut connection, mail, stage).await {
                 // The relay hung up on a resting connection: nothing of this mail was accepted, so a new one is tried.
-                Err(error) if error.status().is_none() && *stage != Stage::FinalDot => {}
+                Err(error) if hung_up(&error) && *stage != Stage::FinalDot => {}
                 ended => return self.ended(connection, *stage, ended).await,
             }
         }
@@ -244,6 +244,11 @@ impl Relay {
     }
 }
 
+/// The connection is gone, or the relay says goodbye (421, RFC 5321, 3.8).
+fn hung_up(error: &Error) -> bool {
+    error.status().is_none_or(|code| u16::from(code) == 421)
+}
+
 /// One transaction on an open connection; `stage` tells how far it came.
 async fn dialogue(
     connection: &mut AsyncSmtpConnection,
@@ -272,7 +277,13 @@ fn lost(stage: Stage, reason: Reason) -> Failure {
 /// address.
 fn failure(stage: Stage, error: &Error) -> Failure {
     let Some(code) = error.status() else {
-        return lost(stage, if error.is_tls() { Reason::Tls } else { Reason::Cut });
+        let reason = match error {
+            error if error.is_tls() => Reason::Tls,
+            // An ended connection is a response that ends early; what lettre could not parse is one that never began.
+            error if error.is_response() && !error.to_string().contains("incomplete") => Reason::Garbage,
+            _ => Reason::Cut,
+        };
+        return lost(stage, reason);
     };
     let code = u16::from(code);
     let enhanced = enhanced_code(&error.to_string());

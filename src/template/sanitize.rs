@@ -22,15 +22,12 @@ pub fn sanitize(data: &mut Value) {
 /// The text without control and direction characters and with links broken up; `None` when it is safe as it is.
 fn safe(text: &str) -> Option<String> {
     let hidden = text.chars().any(is_hidden);
-    let linked = text.contains('.') && has_link(text) && EmailAddress::parse(text).is_err();
+    let linked = (has_scheme(text) || has_link(text)) && EmailAddress::parse(text).is_err();
     if !hidden && !linked {
         return None;
     }
-    let plain: String = text
-        .chars()
-        .map(|c| if c.is_control() || is_line_break(c) { ' ' } else { c })
-        .filter(|c| !is_hidden(*c))
-        .collect();
+    let visible = |c: char| if c.is_control() || is_line_break(c) { ' ' } else { c };
+    let plain: String = text.chars().map(visible).filter(|c| !is_hidden(*c)).collect();
     Some(if linked { break_links(&plain) } else { plain })
 }
 
@@ -43,29 +40,48 @@ fn is_hidden(c: char) -> bool {
     c.is_control() || is_line_break(c) || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
-/// A dot between a letter or digit and a label of two or more letters: what phones turn into something to tap.
-/// Version numbers and IP addresses are not.
-fn has_link(text: &str) -> bool {
-    link_dots(text).next().is_some()
+fn has_scheme(text: &str) -> bool {
+    text.contains("://")
 }
 
+fn has_link(text: &str) -> bool {
+    text.contains('.') && link_dots(text).next().is_some()
+}
+
+/// Dots between a letter or digit and a label that begins with a letter: what phones turn into something to tap.
+/// Version numbers and IP addresses have none.
 fn link_dots(text: &str) -> impl Iterator<Item = usize> {
     text.match_indices('.').map(|(dot, _)| dot).filter(|dot| {
         let before = text[..*dot].chars().next_back().is_some_and(char::is_alphanumeric);
-        let label: Vec<char> =
-            text[dot + 1..].chars().take_while(|c| c.is_alphanumeric() || *c == '-').collect();
-        before && label.len() >= 2 && label.iter().all(|c| c.is_alphabetic() || *c == '-')
+        let mut label = text[dot + 1..].chars();
+        before
+            && label.next().is_some_and(char::is_alphabetic)
+            && label.next().is_some_and(char::is_alphanumeric)
     })
 }
 
-/// A space after each dot that makes a link: still readable, nothing to tap.
+/// Schemes go, and a space follows each dot that makes a link, or every dot where a scheme said that it is one: still
+/// readable, nothing to tap.
 fn break_links(text: &str) -> String {
-    let mut broken = text.to_owned();
-    let dots: Vec<_> = link_dots(text).collect();
+    let every_dot = has_scheme(text);
+    let mut broken = without_schemes(text);
+    let dots: Vec<usize> = if every_dot {
+        broken.match_indices('.').map(|(dot, _)| dot).collect()
+    } else {
+        link_dots(&broken).collect()
+    };
     for dot in dots.into_iter().rev() {
         broken.insert(dot + 1, ' ');
     }
     broken
+}
+
+fn without_schemes(text: &str) -> String {
+    let scheme =
+        |part: &str| part.trim_end_matches(|c: char| c.is_ascii_alphanumeric() || "+-.".contains(c)).len();
+    let mut parts: Vec<&str> = text.split("://").collect();
+    let last = parts.pop().unwrap_or_default();
+    parts.iter().map(|part| &part[..scheme(part)]).chain([last]).collect()
 }
 
 #[cfg(test)]
@@ -90,8 +106,16 @@ mod tests {
 
     #[test]
     fn a_link_in_a_device_name_is_nothing_to_tap() {
-        assert_eq!(cleaned("http://evil.example.com/x"), "http://evil. example. com/x");
-        assert_eq!(cleaned("evil.jp"), "evil. jp");
+        for (text, safe) in [
+            ("http://evil.example.com/x", "evil. example. com/x"),
+            ("see HTTPS://203.0.113.7/login", "see 203. 0. 113. 7/login"),
+            ("http://localhost/x", "localhost/x"),
+            ("evil.jp", "evil. jp"),
+            ("evil.xn--q9jyb4c", "evil. xn--q9jyb4c"),
+            ("evil.example", "evil. example"),
+        ] {
+            assert_eq!(cleaned(text), safe);
+        }
     }
 
     #[test]
@@ -114,6 +138,7 @@ mod tests {
         fn no_data_brings_a_line_break_into_a_text(text in any::<String>()) {
             let cleaned = cleaned(&text);
             prop_assert!(!cleaned.chars().any(is_hidden));
+            prop_assert!(EmailAddress::parse(&cleaned).is_ok() || !has_link(&cleaned));
         }
     }
 }

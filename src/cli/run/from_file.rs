@@ -57,7 +57,7 @@ pub(super) async fn run(
         Box::new(BufReader::new(opened))
     };
     let tasks = TaskTracker::new();
-    read_all(&dispatcher, input, limit, &tasks, &outcomes, &stop).await?;
+    let read = read_all(&dispatcher, input, limit, &tasks, &outcomes, &stop).await;
     tasks.close();
     tokio::select! {
         () = tasks.wait() => {}
@@ -67,7 +67,9 @@ pub(super) async fn run(
         progress.abort();
         eprint!("\r\x1b[K");
     }
-    summarise(&outcomes, json)
+    let code = summarise(&outcomes, json)?;
+    read.map_err(|error| Usage(format!("{}: {error}", file.display())))?;
+    Ok(code)
 }
 
 async fn read_all(
