@@ -15,13 +15,13 @@ mod usage;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use support::{RabbitMq, Worker, eventually, free_port};
+use support::{RabbitMq, Worker, free_port, within};
 
 use crate::sinks::Sinks;
 use crate::usage::Usage;
 
 /// A minute for every ten thousand events is far more than any machine needs, and ends a run that hangs.
-const PATIENCE: Duration = Duration::from_secs(300);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What one side did with one round of events.
 struct Round {
@@ -112,13 +112,13 @@ fn worker_round(broker: &RabbitMq, sinks: &Sinks, events: usize) -> Round {
     let http = free_port();
     sinks.reset();
     let worker = start(broker, sinks, http);
-    eventually(PATIENCE, "every event to arrive at the sinks", || (sinks.count() >= events).then_some(()));
+    within(PATIENCE, || (sinks.count() >= events).then_some(()))
+        .unwrap_or_else(|| panic!("{} of {events} arrived\n{}", sinks.count(), worker.log()));
     let took = sinks.span();
     // The last acknowledgements and settlements belong to the work.
     let done = format!("shirase_events_total{{type=\"{}\",result=\"done\"}} {events}", events::TYPE);
-    eventually(PATIENCE, "the worker to have settled every event", || {
-        worker.http_get(http, "/metrics").1.contains(&done).then_some(())
-    });
+    within(PATIENCE, || worker.http_get(http, "/metrics").1.contains(&done).then_some(()))
+        .unwrap_or_else(|| panic!("no {done} in\n{}\n{}", worker.http_get(http, "/metrics").1, worker.log()));
     let usage = Usage::of(worker.pid());
     worker.signal("TERM");
     assert!(worker.wait_exit(Duration::from_secs(60)).success(), "{}", worker.log());

@@ -105,11 +105,12 @@ impl<H: Handle> Consumer<H> {
     pub async fn run(self) {
         // Shared by one connection after another: what the last one left in flight still counts.
         let permits = Arc::new(Semaphore::new(usize::from(self.prefetch)));
+        let in_flight = TaskTracker::new();
         let lane = Arc::new(self);
         supervise(lane.lane.as_str(), &lane.config, &lane.soft, |connection| {
-            let (lane, permits) = (Arc::clone(&lane), Arc::clone(&permits));
+            let (lane, permits, in_flight) = (Arc::clone(&lane), Arc::clone(&permits), in_flight.clone());
             async move {
-                let ended = lane.consume(&connection, &permits).await;
+                let ended = lane.consume(&connection, &permits, &in_flight).await;
                 let why = ended.as_ref().err().map_or_else(|| "stopped".to_owned(), ToString::to_string);
                 lane.consuming.send_replace(Some(why));
                 // A connection that is already gone cannot be closed; nothing depends on it.
@@ -118,12 +119,19 @@ impl<H: Handle> Consumer<H> {
             }
         })
         .await;
+        // Without a connection nothing can be acknowledged any more, but what is being sent can still be settled.
+        in_flight.close();
+        tokio::select! {
+            () = lane.hard.cancelled() => {}
+            () = in_flight.wait() => {}
+        }
     }
 
     async fn consume(
         self: &Arc<Self>,
         connection: &Connection,
         permits: &Arc<Semaphore>,
+        in_flight: &TaskTracker,
     ) -> Result<(), BrokerError> {
         topology::prepare(connection, &self.names).await?;
         let queue = self.names.lane(self.lane);
@@ -136,7 +144,6 @@ impl<H: Handle> Consumer<H> {
         self.consuming.send_replace(None);
 
         let (done, finished) = mpsc::unbounded_channel();
-        let in_flight = TaskTracker::new();
         let acker = tokio::spawn(acknowledge(channel.clone(), finished));
         let ended = loop {
             // The permit comes first: lapin's buffer is unbounded, and what is taken must be worked on.
@@ -181,7 +188,7 @@ impl<H: Handle> Consumer<H> {
     async fn drain(
         &self,
         channel: &Channel,
-        in_flight: TaskTracker,
+        in_flight: &TaskTracker,
         acker: JoinHandle<Result<(), BrokerError>>,
     ) {
         // Without the cancel the broker goes on filling the buffer; it changes nothing else.
