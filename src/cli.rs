@@ -84,7 +84,7 @@ impl Command {
     /// A worker tells what it does; a command that answers a question tells only what is wrong.
     fn default_filter(&self) -> &'static str {
         match self {
-            Self::Run(run) if run.events.is_none() => "info,lapin=warn",
+            Self::Run(run) if run.events.is_none() => "info",
             Self::Run(_) | Self::Publish(_) => "warn",
             Self::Sandbox(_) => "info",
             _ => "error",

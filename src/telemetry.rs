@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use tracing::level_filters::LevelFilter;
 use tracing::{debug, error, info, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -16,14 +17,14 @@ use crate::event::{Event, Lane};
 use crate::gateway::{Accepted, Class, Failure, Gateway};
 use crate::plan::{NoSms, Notification, sms_route};
 
-/// lapin logs a returned message with its whole body: personal data. Nothing may turn that target on.
+/// What libraries may log, whatever the filter asks for: handlebars shows every value that it renders at debug, lapin
+/// shows frames, and a returned message with its whole body even at warn.
+const OTHERS_AT_MOST: LevelFilter = LevelFilter::WARN;
 const SILENCED: &str = "lapin::returned_messages=off";
 
 /// Starts logging to stderr: text on a terminal, JSON lines otherwise. `filter` is in tracing's syntax (`SHIRASE_LOG`).
 pub fn start_logging(filter: &str) {
-    let filter = EnvFilter::builder()
-        .parse_lossy(without_trace(filter))
-        .add_directive(SILENCED.parse().expect("a valid directive"));
+    let filter = EnvFilter::builder().parse_lossy(allowed(filter));
     std::panic::set_hook(Box::new(panicked));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
     if stderr().is_terminal() {
@@ -33,14 +34,25 @@ pub fn start_logging(filter: &str) {
     }
 }
 
-/// The trace level, where libraries show frames and bodies, is not compiled in; asking for it gets debug.
-fn without_trace(filter: &str) -> String {
-    let level = |directive: &str| match directive.rsplit_once('=') {
-        Some((target, level)) if level.eq_ignore_ascii_case("trace") => format!("{target}=debug"),
-        None if directive.eq_ignore_ascii_case("trace") => "debug".to_owned(),
-        _ => directive.to_owned(),
-    };
-    filter.split(',').map(|directive| level(directive.trim())).collect::<Vec<_>>().join(",")
+/// The filter as far as it may be followed: our own modules as asked, everybody else's at most at warn.
+fn allowed(filter: &str) -> String {
+    let mut directives = vec![format!("{OTHERS_AT_MOST}")];
+    for directive in filter.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        let (target, level) = directive.rsplit_once('=').unwrap_or(("", directive));
+        if target.starts_with("shirase") || directive.starts_with("shirase") {
+            directives.push(directive.to_owned());
+            continue;
+        }
+        let Ok(level) = level.parse::<LevelFilter>() else { continue };
+        let capped = level.min(OTHERS_AT_MOST);
+        if target.is_empty() {
+            directives.extend([capped.to_string(), format!("shirase={level}")]);
+        } else {
+            directives.push(format!("{target}={capped}"));
+        }
+    }
+    directives.push(SILENCED.to_owned());
+    directives.join(",")
 }
 
 /// A panic's message may have been made of data; where it happened has not, nor has a literal.
@@ -304,4 +316,30 @@ pub fn broker_lost(role: &'static str, detail: &str, retry_in: Duration) {
 /// A retry or dead letter could not be handed to the broker; it is tried until it can.
 pub fn publish_failed(queue: &str, detail: &str) {
     warn!(queue, detail, "publish failed; trying again");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::allowed;
+
+    #[test]
+    fn whatever_is_asked_for_libraries_log_at_most_warnings_and_never_a_message_s_body() {
+        for (asked, given) in [
+            ("info", "warn,warn,shirase=info,lapin::returned_messages=off"),
+            ("trace", "warn,warn,shirase=trace,lapin::returned_messages=off"),
+            ("error", "warn,error,shirase=error,lapin::returned_messages=off"),
+            ("handlebars=debug", "warn,handlebars=warn,lapin::returned_messages=off"),
+            (
+                "shirase::broker=debug,lapin=trace",
+                "warn,shirase::broker=debug,lapin=warn,lapin::returned_messages=off",
+            ),
+            (
+                "lapin::returned_messages=warn",
+                "warn,lapin::returned_messages=warn,lapin::returned_messages=off",
+            ),
+            ("", "warn,lapin::returned_messages=off"),
+        ] {
+            assert_eq!(allowed(asked), given);
+        }
+    }
 }

@@ -83,10 +83,8 @@ fn templates(house: &House) -> anyhow::Result<Checked> {
     let mut checked = Checked::default();
     for kind in house.catalog.iter() {
         for event in examples::of_type(house, kind, now)? {
-            let notifications: Vec<_> = examples::on_every_channel(house, &event, now)
-                .into_iter()
-                .map(|(notification, _)| notification)
-                .collect();
+            let shown = examples::on_every_channel(house, &event, now).into_iter();
+            let notifications: Vec<_> = shown.map(|one| one.notification).collect();
             match examples::render(house, &event, &notifications) {
                 Err(error) => checked.findings.push(format!("{error} (example {})", event.id)),
                 Ok(rendered) => rendered.iter().for_each(|one| checked.add(&event.id, &one.message)),

@@ -61,24 +61,47 @@ pub(super) async fn read(file: &Path) -> anyhow::Result<Vec<(usize, RawEvent)>> 
     Ok(events)
 }
 
-/// The notifications of an event as the worker would plan them (true), and for preview and checks also one on each
-/// channel that it would not take (false): ops want to see every text.
-pub(super) fn on_every_channel(house: &House, event: &Event, now: Timestamp) -> Vec<(Notification, bool)> {
-    let planned = match plan(event, &house.config.sms.prefixes, now) {
-        Ok(Plan::Send(notifications)) => notifications,
-        Ok(Plan::Muted) | Err(_) => Vec::new(),
+/// A notification and what the worker would do with it.
+pub(super) struct Shown {
+    pub notification: Notification,
+    pub fate: Fate,
+}
+
+/// What the worker would do with a notification.
+pub(super) enum Fate {
+    Sent,
+    /// Only when the channel before it fails for good.
+    Fallback,
+    /// Not at all, and why; its address is nobody's.
+    NotSent(String),
+}
+
+/// The notifications of an event as the worker would plan them, with their fallbacks, and for preview and checks also
+/// one on each channel that it would not take: ops want to see every text.
+pub(super) fn on_every_channel(house: &House, event: &Event, now: Timestamp) -> Vec<Shown> {
+    let (planned, otherwise) = match plan(event, &house.config.sms.prefixes, now) {
+        Ok(Plan::Send(notifications)) => (notifications, "not on this channel".to_owned()),
+        Ok(Plan::Muted) => (Vec::new(), "the customer's settings say none".to_owned()),
+        Err(error) => (Vec::new(), error.to_string()),
     };
-    let mut all: Vec<_> = planned.into_iter().map(|notification| (notification, true)).collect();
+    let fallbacks: Vec<_> = planned.iter().filter_map(Notification::fallback).collect();
+    let fallbacks = fallbacks.into_iter().map(|notification| Shown { notification, fate: Fate::Fallback });
+    let mut all: Vec<_> = planned
+        .into_iter()
+        .map(|notification| Shown { notification, fate: Fate::Sent })
+        .chain(fallbacks)
+        .collect();
     for channel in [Channel::Sms, Channel::Email] {
-        if all.iter().all(|(one, _)| one.address.channel() != channel) {
-            all.extend(stand_in(channel).map(|notification| (notification, false)));
+        if all.iter().all(|one| one.notification.address.channel() != channel) {
+            let stand_in = |notification| Shown { notification, fate: Fate::NotSent(otherwise.clone()) };
+            all.extend(stand_in_for(channel).map(stand_in));
         }
     }
     all
 }
 
 /// A notification to nobody, on a channel.
-fn stand_in(channel: Channel) -> Option<Notification> {
+fn stand_in_for(channel: Channel) -> Option<Notification> {
     use crate::event::{EmailAddress, PhoneNumber};
     use crate::plan::{Address, Contact, Why};
 

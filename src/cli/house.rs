@@ -28,15 +28,8 @@ impl House {
     /// [`crate::config::ConfigError`] or [`Usage`] with every problem found, a line each.
     pub fn load(config: Option<&Path>) -> anyhow::Result<Self> {
         let config = Config::load(config, process_environment())?;
-        let catalog_files = files(config.catalog.dir.as_deref(), "config", "catalog.dir");
-        let template_files = files(config.templates.dir.as_deref(), "templates", "templates.dir");
-        let (catalog_files, template_files) = match (catalog_files, template_files) {
-            (Ok(catalog), Ok(templates)) => (catalog, templates),
-            (catalog, templates) => {
-                let problems: Vec<Usage> = [catalog.err(), templates.err()].into_iter().flatten().collect();
-                return Err(listed(&problems).into());
-            }
-        };
+        let catalog_files = files(config.catalog.dir.as_deref(), "config")?;
+        let template_files = files(config.templates.dir.as_deref(), "templates")?;
         let catalog = Catalog::load(&catalog_files).map_err(|problems| listed(&problems))?;
         let templates = TemplateSet::load(&template_files, &catalog).map_err(|problems| listed(&problems))?;
         Ok(Self { config, catalog, templates })
@@ -64,13 +57,9 @@ impl House {
     }
 }
 
-fn files(dir: Option<&Path>, embedded: &str, key: &str) -> Result<Files, Usage> {
+fn files(dir: Option<&Path>, embedded: &str) -> Result<Files, Usage> {
     let Some(dir) = dir else { return Ok(Files::embedded(embedded)) };
-    Files::from_dir(dir).map_err(|error| {
-        let from = std::env::current_dir().map(|dir| format!(" ({})", dir.display())).unwrap_or_default();
-        let mend = "relative paths start at the working directory";
-        Usage(format!("{key}: {error}; {mend}{from}; without the key the built-in one is used"))
-    })
+    Files::from_dir(dir).map_err(|error| Usage(error.to_string()))
 }
 
 fn listed<P: ToString>(problems: &[P]) -> Usage {

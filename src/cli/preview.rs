@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::json;
 
+use super::examples::Fate;
 use super::house::House;
 use super::{ConfigArg, NOT_IN_ORDER, Usage, examples};
 use crate::clock::Clock;
@@ -72,17 +73,15 @@ impl Preview {
 
     /// Shows the texts of one event; the inner error is the event's, the outer one the terminal's.
     fn event(&self, house: &House, event: &Event, now: Timestamp) -> std::io::Result<Result<(), String>> {
-        let notifications: Vec<_> = examples::on_every_channel(house, event, now)
-            .into_iter()
-            .filter(|(notification, _)| self.wants(notification))
-            .collect();
-        let (all, sent): (Vec<_>, Vec<_>) = notifications.into_iter().unzip();
+        let shown = examples::on_every_channel(house, event, now).into_iter();
+        let (all, fates): (Vec<_>, Vec<_>) =
+            shown.filter(|one| self.wants(&one.notification)).map(|one| (one.notification, one.fate)).unzip();
         let rendered = match examples::render(house, event, &all) {
             Ok(rendered) => rendered,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        for ((notification, sent), rendered) in all.iter().zip(sent).zip(rendered) {
-            self.show(event, notification, sent, &rendered.message)?;
+        for ((notification, fate), rendered) in all.iter().zip(&fates).zip(rendered) {
+            self.show(event, notification, fate, &rendered.message)?;
         }
         Ok(Ok(()))
     }
@@ -99,7 +98,7 @@ impl Preview {
         &self,
         event: &Event,
         notification: &Notification,
-        sent: bool,
+        fate: &Fate,
         message: &Message,
     ) -> std::io::Result<()> {
         let mut out = stdout().lock();
@@ -108,20 +107,21 @@ impl Preview {
             Message::Sms { text } => Some(segments(text)),
             Message::Email { .. } => None,
         };
+        let to = notification.address.to_string();
+        let (to, why) = match fate {
+            Fate::Sent => (Some(to), format!("{contact}: {}", notification.why)),
+            Fate::Fallback => (Some(to), format!("only if {}", notification.why)),
+            Fate::NotSent(why) => (None, format!("would not be sent: {why}")),
+        };
         if self.json {
             let line = json!({
-                "event_id": event.id, "type": event.kind.name, "channel": channel, "contact": contact, "sent": sent,
-                "to": sent.then(|| notification.address.to_string()),
-                "why": sent.then(|| notification.why.to_string()), "message": message, "size": size
+                "event_id": event.id, "type": event.kind.name, "channel": channel, "contact": contact,
+                "sent": matches!(fate, Fate::Sent), "to": to, "why": why, "message": message, "size": size
             });
             return writeln!(out, "{line}");
         }
-        let route = if sent {
-            format!("to {} ({contact}: {})", notification.address, notification.why)
-        } else {
-            "would not be sent; this is how it would read".to_owned()
-        };
-        writeln!(out, "── {} · {channel} · {route}", event.id)?;
+        let to = to.map(|to| format!("to {to}, ")).unwrap_or_default();
+        writeln!(out, "── {} · {channel} · {to}{why}", event.id)?;
         match (message, size) {
             (Message::Sms { text }, Some(size)) => {
                 writeln!(

@@ -4,12 +4,11 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::Context;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tracing::info;
 
-use super::signals;
+use super::{Usage, signals};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::sandbox::{Page, Sandbox};
@@ -35,9 +34,10 @@ impl SandboxCommand {
         let stop = Stop::default();
         signals::listen(stop.clone())?;
         let sandbox = Sandbox::new(Clock::system());
-        let sms = sandbox.start_sms(self.sms).await.with_context(|| format!("--sms {}", self.sms))?;
-        let smtp = sandbox.start_smtp(self.smtp).await.with_context(|| format!("--smtp {}", self.smtp))?;
-        let listener = TcpListener::bind(self.page).await.with_context(|| format!("--page {}", self.page))?;
+        let taken = |option, address| move |error| Usage(format!("{option} {address}: {error}"));
+        let sms = sandbox.start_sms(self.sms).await.map_err(taken("--sms", self.sms))?;
+        let smtp = sandbox.start_smtp(self.smtp).await.map_err(taken("--smtp", self.smtp))?;
+        let listener = TcpListener::bind(self.page).await.map_err(taken("--page", self.page))?;
         info!(%sms, %smtp, page = %listener.local_addr()?, "sandbox");
         println!(
             "SMS gateway  http://{sms}/sms\nSMTP server  smtp://{smtp}\npage         http://{}/",

@@ -146,6 +146,14 @@ fn across(config: &Config) -> Vec<(String, String)> {
             ));
         }
     }
+    for (key, dir) in [("catalog.dir", &config.catalog.dir), ("templates.dir", &config.templates.dir)] {
+        if let Some(dir) = dir.as_deref().filter(|dir| !dir.is_dir()) {
+            let absolute = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+            let mend =
+                "relative paths start at the working directory; without the key the built-in one is used";
+            problems.push((key.to_owned(), format!("{} is no folder; {mend}", absolute.display())));
+        }
+    }
     for (index, step) in config.retry.schedule.iter().enumerate() {
         if step.0.as_secs() == 0 || step.0.subsec_nanos() != 0 {
             problems.push((

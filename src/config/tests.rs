@@ -21,13 +21,13 @@ fn the_built_in_configuration_is_complete_and_in_order() {
 
 #[test]
 fn a_file_goes_over_the_built_in_and_the_environment_over_both() {
-    let text = "[broker]\nprefix = \"house\"\n[templates]\ndir = \"mine\"\n";
+    let text = "[broker]\nprefix = \"house\"\n[templates]\ndir = \"src\"\n";
     let config = load(text, &[]).expect("in order");
     assert_eq!(
         (config.broker.prefix.as_str(), config.broker.exchange.as_str()),
         ("house", "security.events")
     );
-    assert_eq!(config.templates.dir, Some("mine".into()));
+    assert_eq!(config.templates.dir, Some("src".into()));
 
     let environment = [
         ("SHIRASE_BROKER__PREFIX", "env"),

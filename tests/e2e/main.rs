@@ -1,0 +1,29 @@
+//! End to end: the shipped binary against a real RabbitMQ node, a real Postfix, and gateways on loopback.
+//!
+//! Each file is one topic, each test's name a promise. Every test has a prefix, an exchange and ports of its own, so
+//! they share a broker node; those that hurt the node start one of their own.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod amqp;
+mod events;
+mod gateway;
+mod house;
+mod reading;
+
+mod answers;
+mod bad_input;
+mod broker_faults;
+mod check;
+mod deleted_queues;
+mod duplicates;
+mod examples;
+mod lanes;
+mod ledger;
+mod modes;
+mod postfix;
+mod publish;
+mod retry;
+mod stop;
+mod topology;

@@ -1,0 +1,479 @@
+//! The HTTP gateway and the SMTP relay against servers that answer by script: every answer has its class, nothing of
+//! what a server says gets into a failure, and nothing is sent where nobody configured it to go.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use mail_parser::MessageParser;
+use serde_json::json;
+use shirase::config::Span;
+use shirase::event::{EmailAddress, PhoneNumber};
+use shirase::gateway::{Accepted, Class, Failure, Gateway, Letter, Reason};
+use shirase::plan::Address;
+use shirase::template::Message;
+use tokio::net::TcpListener;
+
+use crate::house::{self, Findings};
+use crate::script::{Http, Reply, Smtp, Stage, answer, cut};
+
+const PHONE: &str = "09012345678";
+const MAIL: &str = "secret.taro@example.jp";
+const TOKEN: &str = "Bearer sEcReT-tOkEn";
+const TEXT: &str = "【サンプル銀行】本文-sEcReT";
+const REFERENCE: &str = "0123456789abcdef0123456789abcdef";
+
+/// Long enough for any answer that comes, short enough to wait for one that does not.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+fn sms_gateway(url: &str, variables: &[(&str, &str)]) -> Gateway {
+    house::provide_tls();
+    let variables: Vec<_> = variables
+        .iter()
+        .map(|(name, value)| (format!("SMS__GATEWAYS__0__{name}"), *value))
+        .chain([
+            ("SMS__GATEWAYS__0__URL".to_owned(), url),
+            ("SMS__GATEWAYS__0__AUTHORIZATION".to_owned(), TOKEN),
+        ])
+        .collect();
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    let mut config = house::config(&variables).sms.gateways.remove(0);
+    config.timeout = Span(TIMEOUT);
+    Gateway::sms(&config).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn relay(url: &str) -> Gateway {
+    house::provide_tls();
+    let mut config = house::config(&[("EMAIL__RELAYS__0__URL", url)]);
+    config.email.relays[0].timeout = Span(TIMEOUT);
+    Gateway::relay(&config.email.relays[0], &config.email.from).unwrap_or_else(|error| panic!("{error}"))
+}
+
+async fn send_sms(gateway: &Gateway) -> Result<Accepted, Failure> {
+    let address = Address::Sms(PhoneNumber::parse(PHONE).expect("a number"));
+    let message = Message::Sms { text: TEXT.to_owned() };
+    gateway
+        .send(&Letter { reference: REFERENCE, address: &address, message: &message, now: house::time() })
+        .await
+}
+
+async fn send_mail(gateway: &Gateway) -> Result<Accepted, Failure> {
+    send_mail_to(gateway, MAIL, REFERENCE).await
+}
+
+async fn send_mail_to(gateway: &Gateway, to: &str, reference: &str) -> Result<Accepted, Failure> {
+    let address = Address::Email(EmailAddress::parse(to).expect("an address"));
+    let message = Message::Email {
+        subject: "【サンプル銀行】ログインのお知らせ".to_owned(),
+        text: "本文-sEcReT\n.点で始まる行\n..\n終わり".to_owned(),
+        html: Some("<p>本文-sEcReT</p>".to_owned()),
+    };
+    gateway.send(&Letter { reference, address: &address, message: &message, now: house::time() }).await
+}
+
+/// Nothing of the message, the address, the credentials or the server's words.
+fn assert_says_nothing_personal(failure: &Failure, case: &str) {
+    let said = format!("{failure} {failure:?}").to_lowercase();
+    for secret in [PHONE, "8190", "12345678", MAIL, "taro", "secret", "本文", "script"] {
+        assert!(!said.contains(secret), "{case}: {said} holds {secret}");
+    }
+}
+
+/// An answer that repeats all that it was sent.
+fn echo(status: u16, headers: &[(&str, &str)]) -> Reply {
+    let body = json!({"message_id": 17, "error": format!("{PHONE} +8190 {TOKEN} {TEXT}")}).to_string();
+    answer(status, headers, &body)
+}
+
+fn accepted(id: Option<&str>) -> Result<Accepted, Failure> {
+    Ok(Accepted { provider_id: id.map(str::to_owned) })
+}
+
+#[tokio::test]
+async fn any_2xx_is_accepted_whatever_its_body() {
+    let huge = "x".repeat(10 * 1024 * 1024);
+    let id_of_300_bytes = json!({"message_id": "i".repeat(300)}).to_string();
+    for (case, reply, id) in [
+        ("an id", answer(200, &[], r#"{"message_id": "abc-1"}"#), Some("abc-1")),
+        ("a number", answer(201, &[], r#"{"message_id": 17}"#), Some("17")),
+        ("no body", answer(202, &[], ""), None),
+        ("204", Reply::Say("HTTP/1.1 204 No Content\r\n\r\n".into()), None),
+        ("no JSON", answer(200, &[], "OK id=17"), None),
+        ("another shape", answer(200, &[], r#"[{"id": 1}]"#), None),
+        ("an object for an id", answer(200, &[], r#"{"message_id": {"a": 1}}"#), None),
+        ("an endless id", answer(200, &[], &id_of_300_bytes), None),
+        ("10 MB", answer(200, &[], &huge), None),
+        ("half a body", Reply::SayAndClose("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"message_id".into()), None),
+        ("a body that never ends", Reply::Say("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{".into()), None),
+        ("chunks", Reply::Say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n12\r\n{\"message_id\":\"c\"}\r\n0\r\n\r\n".into()), Some("c")),
+    ] {
+        let server = Http::always(reply).await;
+        let gateway = sms_gateway(&server.url(), &[]);
+        assert_eq!(send_sms(&gateway).await, accepted(id), "{case}");
+        assert_eq!(server.requests().len(), 1, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn every_other_answer_has_its_class_and_keeps_its_secrets() {
+    use Class::{Credentials, Permanent, Retryable, Route, Unknown};
+    let throttled = |seconds: Option<u64>| Class::Throttled { wait: seconds.map(Duration::from_secs) };
+    let cases = [
+        ("301", echo(301, &[("location", "/")]), Route, Reason::Route),
+        ("400", echo(400, &[]), Permanent, Reason::Recipient),
+        ("401", echo(401, &[]), Credentials, Reason::Credentials),
+        ("402", echo(402, &[]), Credentials, Reason::Credit),
+        ("403", echo(403, &[]), Credentials, Reason::Credentials),
+        ("404", echo(404, &[]), Route, Reason::Route),
+        ("405", echo(405, &[]), Route, Reason::Route),
+        ("408", echo(408, &[]), Retryable, Reason::Server),
+        ("413", echo(413, &[]), Permanent, Reason::Rejected),
+        ("422", echo(422, &[]), Permanent, Reason::Recipient),
+        ("429", echo(429, &[]), throttled(None), Reason::RateLimit),
+        ("429 with seconds", echo(429, &[("retry-after", "17")]), throttled(Some(17)), Reason::RateLimit),
+        (
+            "429 with nonsense",
+            echo(429, &[("retry-after", "soon 09012345678")]),
+            throttled(None),
+            Reason::RateLimit,
+        ),
+        ("429 with -1", echo(429, &[("retry-after", "-1")]), throttled(None), Reason::RateLimit),
+        (
+            "429 with too much",
+            echo(429, &[("retry-after", "99999999999999999999999")]),
+            throttled(None),
+            Reason::RateLimit,
+        ),
+        ("500", echo(500, &[]), Unknown, Reason::Server),
+        ("502", echo(502, &[]), Unknown, Reason::Server),
+        ("503", echo(503, &[]), Unknown, Reason::Server),
+        ("504", echo(504, &[]), Unknown, Reason::Server),
+        ("599", echo(599, &[]), Unknown, Reason::Server),
+        ("no answer", Reply::Silence, Unknown, Reason::Timeout),
+        ("cut before the answer", cut(), Unknown, Reason::Cut),
+        ("half a head", Reply::SayAndClose("HTTP/1.1 200 OK\r\ncontent-le".into()), Unknown, Reason::Cut),
+        ("no HTTP", Reply::SayAndClose(format!("SSH-2.0 {PHONE} {TOKEN}\r\n")), Unknown, Reason::Garbage),
+    ];
+    let findings = &Findings::default();
+    join_all(cases.into_iter().map(|(case, reply, class, reason)| async move {
+        let server = Http::always(reply).await;
+        let gateway = sms_gateway(&server.url(), &[]);
+        let started = Instant::now();
+        let failure = send_sms(&gateway).await.expect_err(case);
+        findings.equal(case, &(failure.class, failure.reason), &(class, reason));
+        assert!(started.elapsed() < TIMEOUT * 5, "{case} took {:?}", started.elapsed());
+        assert!(!failure.detail.is_empty(), "{case}");
+        assert_says_nothing_personal(&failure, case);
+        assert_eq!(server.requests().len(), 1, "{case}: sent once");
+    }))
+    .await;
+    findings.assert_none();
+}
+
+#[tokio::test]
+async fn a_redirect_is_never_followed() {
+    for status in [301, 302, 303, 307, 308] {
+        let elsewhere = Http::always(answer(200, &[], "{}")).await;
+        let server = Http::always(answer(status, &[("location", &elsewhere.url())], "")).await;
+        let failure = send_sms(&sms_gateway(&server.url(), &[])).await.expect_err("a redirect");
+        assert_eq!((failure.class, failure.reason), (Class::Route, Reason::Route), "{status}");
+        assert_eq!((elsewhere.requests().len(), elsewhere.connections()), (0, 0), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_even_connect_is_surely_not_sent() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("bound").port();
+    for (case, url) in [
+        ("refused", format!("http://127.0.0.1:{closed}/sms?token=sEcReT")),
+        ("no such host", "http://secret.invalid/sms".to_owned()),
+    ] {
+        let failure = send_sms(&sms_gateway(&url, &[])).await.expect_err(case);
+        assert_eq!((failure.class, failure.reason), (Class::Retryable, Reason::Connect), "{case}");
+        assert_says_nothing_personal(&failure, case);
+    }
+    // A server that speaks no TLS where TLS is configured: nothing was written either.
+    let plain = Http::always(answer(200, &[], "{}")).await;
+    let failure =
+        send_sms(&sms_gateway(&plain.url().replace("http:", "https:"), &[])).await.expect_err("no TLS");
+    assert_eq!(failure.class, Class::Retryable, "{failure}");
+    assert!(plain.requests().iter().all(|request| !request.body.contains(PHONE)));
+}
+
+#[tokio::test]
+async fn the_request_is_as_the_contract_says() {
+    let server = Http::always(answer(200, &[], "{}")).await;
+    send_sms(&sms_gateway(&server.url(), &[])).await.expect("accepted");
+    let request = server.requests().remove(0);
+    assert_eq!(request.line, "POST /sms HTTP/1.1");
+    assert_eq!(request.json(), json!({"to": PHONE, "text": TEXT, "reference": REFERENCE}));
+    assert_eq!(request.headers["content-type"], "application/json");
+    assert_eq!(request.headers["authorization"], TOKEN);
+    assert!(request.headers["user-agent"].starts_with("shirase/"), "{:?}", request.headers);
+}
+
+#[tokio::test]
+async fn names_of_fields_number_format_and_place_of_the_id_are_configurable() {
+    for (format, to) in [("national", PHONE), ("e164", "+819012345678"), ("e164_digits", "819012345678")] {
+        let server = Http::always(answer(200, &[], r#"{"messages": [{"status": {"id": "xyz"}}]}"#)).await;
+        let gateway = sms_gateway(
+            &server.url(),
+            &[
+                ("NUMBER_FORMAT", format),
+                ("FIELDS__TO", "msisdn"),
+                ("FIELDS__TEXT", "body"),
+                ("FIELDS__REFERENCE", "client_ref"),
+                ("MESSAGE_ID", "messages.0.status.id"),
+            ],
+        );
+        assert_eq!(send_sms(&gateway).await, accepted(Some("xyz")));
+        let expected = json!({"msisdn": to, "body": TEXT, "client_ref": REFERENCE});
+        assert_eq!(server.requests()[0].json(), expected, "{format}");
+    }
+}
+
+#[tokio::test]
+async fn answer_classes_are_configurable() {
+    for (status, word, class) in [
+        (409, "accepted", None),
+        (503, "retryable", Some(Class::Retryable)),
+        (420, "throttled", Some(Class::Throttled { wait: Some(Duration::from_secs(9)) })),
+        (400, "credentials", Some(Class::Credentials)),
+        (400, "credit", Some(Class::Credentials)),
+        (400, "route", Some(Class::Route)),
+        (500, "recipient", Some(Class::Permanent)),
+        (500, "rejected", Some(Class::Permanent)),
+        (451, "filtered", Some(Class::Filtered)),
+        (200, "unknown", Some(Class::Unknown)),
+    ] {
+        let server = Http::always(answer(status, &[("retry-after", "9")], r#"{"message_id": "m"}"#)).await;
+        let gateway = sms_gateway(&server.url(), &[(format!("ANSWERS__{status}").as_str(), word)]);
+        let result = send_sms(&gateway).await;
+        match class {
+            None => assert_eq!(result, accepted(Some("m")), "{status} {word}"),
+            Some(class) => assert_eq!(result.map_err(|failure| failure.class), Err(class), "{status} {word}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_http_connection_is_used_again_and_replaced_when_the_server_has_closed_it() {
+    let server = Http::start(|_, number| {
+        let whole = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_owned();
+        // The third is answered and then hung up on without a warning.
+        if number == 2 { Reply::SayThenClose(whole, String::new()) } else { Reply::Say(whole) }
+    })
+    .await;
+    let gateway = sms_gateway(&server.url(), &[]);
+    for number in 0..5 {
+        assert_eq!(send_sms(&gateway).await, accepted(None), "{number}");
+        tokio::time::sleep(Duration::from_millis(60)).await;
+    }
+    assert_eq!((server.requests().len(), server.connections()), (5, 2));
+}
+
+#[tokio::test]
+async fn a_probe_sends_nothing() {
+    let server = Http::always(answer(405, &[], "")).await;
+    sms_gateway(&server.url(), &[]).probe().await.expect("it listens");
+    assert!(
+        server.requests().iter().all(|request| request.body.is_empty() && !request.line.starts_with("POST"))
+    );
+
+    let server = Smtp::start(|_, _, _| None).await;
+    relay(&server.url()).probe().await.expect("it listens");
+    assert!(server.mails().is_empty());
+    join_all([Stage::Greeting, Stage::Ehlo].map(async |stage| {
+        let server = Smtp::at(stage, Reply::Silence).await;
+        let failure = relay(&server.url()).probe().await.expect_err("silent");
+        assert_eq!((failure.class, failure.reason), (Class::Retryable, Reason::Timeout), "{stage:?}");
+    }))
+    .await;
+}
+
+#[tokio::test]
+async fn a_mail_arrives_whole_with_its_stable_id() {
+    let server = Smtp::start(|_, _, _| None).await;
+    let sent = send_mail(&relay(&server.url())).await.expect("accepted");
+    assert_eq!(sent.provider_id.as_deref(), Some(format!("{REFERENCE}@example.jp").as_str()));
+    let (to, mail) = server.mails().remove(0);
+    assert_eq!(to, MAIL);
+    let parsed = MessageParser::default().parse(mail.as_bytes()).expect("a mail");
+    assert_eq!(parsed.subject(), Some("【サンプル銀行】ログインのお知らせ"));
+    assert_eq!(parsed.message_id(), Some(format!("{REFERENCE}@example.jp").as_str()));
+    assert_eq!(parsed.date().map(mail_parser::DateTime::to_timestamp), Some(house::time().as_second()));
+    assert_eq!(parsed.from().and_then(|from| from.first()).and_then(|from| from.name()), Some("お知らせ"));
+    let text = parsed.body_text(0).expect("text").replace("\r\n", "\n");
+    assert_eq!(text.trim_end(), "本文-sEcReT\n.点で始まる行\n..\n終わり");
+    assert_eq!(parsed.body_html(0).expect("html").trim_end(), "<p>本文-sEcReT</p>");
+    for (name, value) in
+        [("Auto-Submitted", "auto-generated"), ("Content-Language", "ja"), ("MIME-Version", "1.0")]
+    {
+        assert_eq!(parsed.header_raw(name).map(str::trim), Some(value), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn addresses_of_docomo_and_au_reach_the_relay() {
+    for (address, path) in
+        [("a..b@docomo.ne.jp", "\"a..b\"@docomo.ne.jp"), ("abc.@ezweb.ne.jp", "\"abc.\"@ezweb.ne.jp")]
+    {
+        let server = Smtp::start(|_, _, _| None).await;
+        send_mail_to(&relay(&server.url()), address, REFERENCE).await.expect("accepted");
+        assert_eq!(server.mails()[0].0, path);
+    }
+}
+
+/// A reply that repeats the address and more, as relays do.
+fn say(code: &str) -> Reply {
+    Reply::Say(format!("{code} <{MAIL}>: sEcReT {PHONE} says script\r\n"))
+}
+
+#[tokio::test]
+async fn every_smtp_reply_has_its_class_by_stage_and_code() {
+    use Class::{Credentials, Permanent, Retryable, Route, Unknown};
+    let cases = [
+        (Stage::Greeting, say("421 4.3.2"), Retryable, Reason::Server),
+        (Stage::Greeting, say("554 5.5.0"), Route, Reason::Route),
+        (Stage::Greeting, say("554 5.7.1"), Credentials, Reason::Credentials),
+        (Stage::Greeting, cut(), Retryable, Reason::Cut),
+        (Stage::Greeting, Reply::Silence, Retryable, Reason::Timeout),
+        (
+            Stage::Greeting,
+            Reply::SayAndClose(format!("HTTP/1.1 400 {PHONE}\r\n\r\n")),
+            Retryable,
+            Reason::Garbage,
+        ),
+        (Stage::Mail, say("451 4.3.0"), Retryable, Reason::Server),
+        (Stage::Mail, say("452 4.3.1"), Retryable, Reason::Server),
+        (Stage::Mail, say("530 5.7.0"), Credentials, Reason::Credentials),
+        (Stage::Mail, say("553 5.1.8"), Route, Reason::Route),
+        (Stage::Mail, Reply::Silence, Retryable, Reason::Timeout),
+        (Stage::Rcpt, say("421 4.4.2"), Retryable, Reason::Server),
+        (Stage::Rcpt, say("450 4.2.0"), Retryable, Reason::Server),
+        (Stage::Rcpt, say("550 5.1.1"), Permanent, Reason::Recipient),
+        (Stage::Rcpt, say("550"), Permanent, Reason::Recipient),
+        (Stage::Rcpt, say("553 5.1.3"), Permanent, Reason::Recipient),
+        (Stage::Rcpt, say("554 5.7.1"), Credentials, Reason::Credentials),
+        (Stage::Rcpt, cut(), Retryable, Reason::Cut),
+        (Stage::Rcpt, Reply::Silence, Retryable, Reason::Timeout),
+        (Stage::Data, say("451 4.3.0"), Retryable, Reason::Server),
+        (Stage::Data, say("554 5.5.1"), Permanent, Reason::Rejected),
+        (Stage::Dot, say("451 4.3.0"), Retryable, Reason::Server),
+        (Stage::Dot, say("552 5.3.4"), Permanent, Reason::Rejected),
+        (Stage::Dot, say("554 5.6.0"), Permanent, Reason::Rejected),
+        (Stage::Dot, cut(), Unknown, Reason::Cut),
+        (Stage::Dot, Reply::SayAndClose("250 2.0".into()), Unknown, Reason::Cut),
+        (Stage::Dot, Reply::Silence, Unknown, Reason::Timeout),
+    ];
+    let findings = &Findings::default();
+    join_all(cases.into_iter().map(|(stage, reply, class, reason)| async move {
+        let case = format!("{stage:?} {reply:?}");
+        let server = Smtp::at(stage, reply).await;
+        let failure = send_mail(&relay(&server.url())).await.expect_err(&case);
+        findings.equal(&case, &(failure.class, failure.reason), &(class, reason));
+        assert_says_nothing_personal(&failure, &case);
+        assert_eq!(server.mails().len(), usize::from(stage == Stage::Dot), "{case}");
+    }))
+    .await;
+    findings.assert_none();
+}
+
+#[tokio::test]
+async fn a_relay_that_cannot_be_reached_is_surely_not_told() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("bound").port();
+    for url in
+        [format!("smtp://user:sEcReT@127.0.0.1:{closed}"), "smtp://secret.invalid:25?tls=none".to_owned()]
+    {
+        let failure = send_mail(&relay(&url)).await.expect_err("nobody there");
+        assert_eq!((failure.class, failure.reason), (Class::Retryable, Reason::Connect), "{failure}");
+        assert_says_nothing_personal(&failure, &url);
+    }
+}
+
+#[tokio::test]
+async fn a_relay_without_starttls_gets_nothing_when_it_is_required() {
+    let server = Smtp::start(|_, _, _| None).await;
+    let failure =
+        send_mail(&relay(&format!("{}?tls=required", server.url()))).await.expect_err("no STARTTLS");
+    assert_eq!((failure.class, failure.reason), (Class::Retryable, Reason::Tls), "{failure}");
+    assert!(server.mails().is_empty());
+}
+
+#[tokio::test]
+async fn one_connection_carries_many_mails_and_survives_a_refused_recipient() {
+    let server = Smtp::start(|stage, line, _| {
+        (stage == Stage::Rcpt && line.contains("unknown")).then(|| say("550 5.1.1"))
+    })
+    .await;
+    let gateway = relay(&server.url());
+    for number in 0..3 {
+        send_mail_to(&gateway, MAIL, &format!("{number}")).await.expect("accepted");
+    }
+    let failure = send_mail_to(&gateway, "unknown@example.jp", "3").await.expect_err("refused");
+    assert_eq!(failure.class, Class::Permanent);
+    send_mail_to(&gateway, MAIL, "4").await.expect("accepted");
+    assert_eq!((server.mails().len(), server.connections()), (4, 1));
+}
+
+#[tokio::test]
+async fn a_connection_that_the_relay_has_given_up_is_replaced_without_a_failure() {
+    let findings = Findings::default();
+    let kept = "250 2.0.0 Kept\r\n";
+    for (case, stage, reply) in [
+        ("closed while idle", Stage::Dot, Reply::SayThenClose(kept.into(), String::new())),
+        (
+            "421 and closed while idle",
+            Stage::Dot,
+            Reply::SayThenClose(kept.into(), "421 4.4.2 idle\r\n".into()),
+        ),
+        (
+            "421 to the next MAIL: enough on this connection",
+            Stage::Mail,
+            Reply::SayAndClose("421 4.7.0 enough\r\n".into()),
+        ),
+        ("cut at the next MAIL", Stage::Mail, cut()),
+    ] {
+        // The first dot, or the second MAIL: the first use of the rested connection.
+        let server = Smtp::start(move |reached, _, before| {
+            let now = if stage == Stage::Dot { before == 0 } else { before == 1 };
+            (reached == stage && now).then(|| reply.clone())
+        })
+        .await;
+        let gateway = relay(&server.url());
+        for number in 0..3 {
+            let sent = send_mail_to(&gateway, MAIL, &format!("{number}")).await;
+            findings.expect(sent.is_ok(), || format!("{case}: mail {number}: {sent:?}"));
+            tokio::time::sleep(Duration::from_millis(80)).await;
+        }
+        findings.equal(case, &(server.mails().len(), server.connections()), &(3, 2));
+    }
+    findings.assert_none();
+}
+
+#[tokio::test]
+async fn a_mail_whose_dot_was_lost_on_a_rested_connection_is_not_sent_again_by_itself() {
+    let server = Smtp::start(|stage, _, before| (stage == Stage::Dot && before == 1).then(cut)).await;
+    let gateway = relay(&server.url());
+    send_mail(&gateway).await.expect("accepted");
+    let failure = send_mail(&gateway).await.expect_err("nobody knows");
+    assert_eq!(failure.class, Class::Unknown);
+    assert_eq!(server.mails().len(), 2, "the caller decides whether it goes out again");
+}
+
+#[tokio::test]
+async fn a_pool_opens_no_more_connections_than_configured() {
+    house::provide_tls();
+    let server =
+        Smtp::start(|stage, _, _| (stage == Stage::Dot).then(|| Reply::Say("250 2.0.0 Kept\r\n".into())))
+            .await;
+    let config = house::config(&[("EMAIL__RELAYS__0__URL", &server.url()), ("EMAIL__RELAYS__0__POOL", "3")]);
+    let gateway =
+        Gateway::relay(&config.email.relays[0], &config.email.from).unwrap_or_else(|error| panic!("{error}"));
+    let references: Vec<_> = (0..30).map(|number| number.to_string()).collect();
+    let sends = references.iter().map(|reference| send_mail_to(&gateway, MAIL, reference));
+    for sent in join_all(sends).await {
+        sent.expect("accepted");
+    }
+    assert_eq!(server.mails().len(), 30);
+    assert!(server.connections() <= 3, "{}", server.connections());
+}

@@ -1,0 +1,19 @@
+//! Quick tests: what users see and what the pipeline promises, with nothing but loopback servers of the test process.
+//!
+//! - `snapshots`: every message of every example, and what holds for all of them
+//! - `commands`, `demo`: the shipped binary, from an empty folder
+//! - `gateways`: HTTP gateway and SMTP relay against scripted servers
+//! - `pipeline`: the dispatcher with a ledger in memory
+//! - `house`, `script`: what they are made of
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod commands;
+mod demo;
+mod gateways;
+mod house;
+mod pipeline;
+mod script;
+mod snapshots;
+#[path = "../support/mod.rs"]
+mod support;
