@@ -196,8 +196,10 @@ impl<H: Handle> Consumer<H> {
         in_flight.close();
         let finished = async {
             in_flight.wait().await;
-            // An acknowledgement that fails now means a redelivery that the ledger knows.
+            // An acknowledgement that fails now means a redelivery that the ledger knows. Closing the channel first
+            // keeps the end of the connection from overtaking the last ones.
             let _ = timeout(OPERATION_TIMEOUT, acker).await;
+            let _ = within(channel.close(200, "done".into())).await;
         };
         tokio::select! {
             () = self.hard.cancelled() => {}
