@@ -63,7 +63,6 @@ pub struct Dispatcher {
 struct Journey<'a> {
     event: &'a Event,
     record: EventRecord,
-    attempts: u32,
     /// It is the event's only notification, so settling it closes the event.
     alone: bool,
 }
@@ -103,8 +102,7 @@ impl Dispatcher {
             Err(error) => return self.dead(report, record, DeadReason::Render, error.to_string()).await,
         };
 
-        let journey =
-            Journey { event: &event, record, attempts: incoming.attempts, alone: notifications.len() == 1 };
+        let journey = Journey { event: &event, record, alone: notifications.len() == 1 };
         let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
         let held = match self.ledger.claim(claim).await? {
             ClaimAnswer::Targets(held) => held,
@@ -116,7 +114,7 @@ impl Dispatcher {
         }))
         .await;
         let endings = endings.into_iter().collect::<Result<Vec<_>, _>>()?;
-        self.conclude(report, journey, endings).await
+        self.conclude(report, journey, endings, incoming.attempts).await
     }
 
     /// One notification and, when it has failed for good, its fallback.
@@ -143,9 +141,10 @@ impl Dispatcher {
         mut report: Report,
         journey: Journey<'_>,
         endings: Vec<Vec<Ending>>,
+        attempts: u32,
     ) -> Result<Report, LedgerClosed> {
         let endings: Vec<Ending> = endings.into_iter().flatten().collect();
-        report.disposition = deliver::disposition(&endings, &self.schedule, journey.attempts);
+        report.disposition = deliver::disposition(&endings, &self.schedule, attempts);
         let state = match &report.disposition {
             Disposition::Done if endings.iter().any(|ending| ending.closed_event) => None,
             Disposition::Done => Some((EventState::Done, None)),

@@ -126,7 +126,7 @@ pub enum Held {
 pub struct Grant {
     /// Fences the settlement.
     pub epoch: i64,
-    /// How many times it was claimed, this one included.
+    /// How many times it was claimed, this one included, since the event was last given up.
     pub attempt: i64,
     /// The claim before this one ended without a word (crash): it may have been sent.
     pub after_unknown: bool,

@@ -7,7 +7,7 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Channel, Confirmation, Connection};
 use tokio::sync::{Notify, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +17,10 @@ use crate::telemetry;
 
 /// How often the supervisor looks whether its connection still is one.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+
+/// How often the topology is declared anew (or, in passive mode, checked): what somebody deleted by mistake, an exchange
+/// or a binding too, is back before anybody has to know.
+const DECLARE_EVERY: Duration = Duration::from_secs(30);
 
 /// AMQP's `delivery-mode` of a message that survives a restart.
 const PERSISTENT: u8 = 2;
@@ -150,10 +154,18 @@ async fn serve(
     let channel = channel(&connection).await?;
     within(channel.confirm_select(ConfirmSelectOptions::default())).await?;
     offered.send_replace(Some(channel.clone()));
+    let mut declare = interval(DECLARE_EVERY);
+    declare.reset();
     let ended = loop {
+        let ask = async {
+            tokio::select! {
+                () = missing.notified() => {}
+                _ = declare.tick() => {}
+            }
+        };
         tokio::select! {
             () = stop.cancelled() => break Ok(()),
-            () = missing.notified() => {
+            () = ask => {
                 if let Err(error) = topology::prepare(&connection, names).await {
                     break Err(error);
                 }

@@ -42,8 +42,8 @@ pub(super) enum Verdict {
     Told,
     /// Another delivery of the event is at it.
     Busy,
-    /// Again, after this wait at least.
-    Again(Option<Duration>),
+    /// Again, after this delay.
+    Again(Duration),
     /// Given up.
     GivenUp(DeadReason),
 }
@@ -69,12 +69,11 @@ pub(super) fn lease(gateways: &Gateways) -> Duration {
 /// up, done otherwise.
 pub(super) fn disposition(endings: &[Ending], schedule: &Schedule, attempts: u32) -> Disposition {
     let verdicts = || endings.iter().map(|ending| ending.verdict);
-    let waits = verdicts().filter_map(|verdict| match verdict {
-        Verdict::Again(wait) => Some(wait.unwrap_or_default()),
+    let delays = verdicts().filter_map(|verdict| match verdict {
+        Verdict::Again(delay) => Some(delay),
         _ => None,
     });
-    if let Some(wait) = waits.max() {
-        let delay = schedule.delay(attempts, Some(wait)).unwrap_or(schedule.shortest());
+    if let Some(delay) = delays.max() {
         return Disposition::Retry { delay, attempts: attempts + 1 };
     }
     if verdicts().any(|verdict| verdict == Verdict::Busy) {
@@ -133,7 +132,7 @@ impl Dispatcher {
             telemetry::claim_taken_over(journey.event, job.notification);
         }
         let pass = self.pass(journey, &job).await;
-        let mut ending = self.judge(journey, report(NotificationResult::Accepted), &pass);
+        let mut ending = self.judge(journey, grant, report(NotificationResult::Accepted), &pass);
         let settle = self.settlement(journey, &job, grant, &pass, &ending);
         let closes = settle.close.is_some();
         if self.ledger.settle(settle).await? {
@@ -204,7 +203,13 @@ impl Dispatcher {
     }
 
     /// What a pass means for the notification: whether it will be tried again depends on schedule and deadline.
-    fn judge(&self, journey: &Journey<'_>, mut report: NotificationReport, pass: &Pass) -> Ending {
+    fn judge(
+        &self,
+        journey: &Journey<'_>,
+        grant: Grant,
+        mut report: NotificationReport,
+        pass: &Pass,
+    ) -> Ending {
         let verdict = match pass {
             Pass::Accepted(gateway, _) => {
                 report.gateway = Some(gateway.clone());
@@ -219,7 +224,7 @@ impl Dispatcher {
                 report.gateway.clone_from(gateway);
                 report.reason = Some(failure.reason.as_str());
                 report.detail = Some(failure.detail.clone());
-                let verdict = self.again(journey, failure.class);
+                let verdict = self.again(journey, grant, failure.class);
                 report.result = match (failure.class, verdict) {
                     (Class::Unknown, _) => NotificationResult::Unknown,
                     (_, Verdict::Again(_)) => NotificationResult::Retry,
@@ -231,20 +236,23 @@ impl Dispatcher {
         Ending { report, verdict, closed_event: false }
     }
 
-    fn again(&self, journey: &Journey<'_>, class: Class) -> Verdict {
+    /// Each notification goes through the whole schedule, counted by its own claims: a fallback that takes over late
+    /// has as many tries as the channel before it.
+    fn again(&self, journey: &Journey<'_>, grant: Grant, class: Class) -> Verdict {
         let wait = match class {
             Class::Permanent | Class::Filtered => return Verdict::GivenUp(DeadReason::Refused),
             Class::Throttled { wait } => wait,
             Class::Retryable | Class::Credentials | Class::Route | Class::Unknown => None,
         };
-        let Some(delay) = self.schedule.delay(journey.attempts, wait) else {
+        let earlier = u32::try_from(grant.attempt - 1).unwrap_or(u32::MAX);
+        let Some(delay) = self.schedule.delay(earlier, wait) else {
             return Verdict::GivenUp(DeadReason::Exhausted);
         };
         let next = self.clock.now().checked_add(delay).unwrap_or(Timestamp::MAX);
         if next > journey.event.deadline {
             Verdict::GivenUp(DeadReason::Expired)
         } else {
-            Verdict::Again(wait)
+            Verdict::Again(delay)
         }
     }
 

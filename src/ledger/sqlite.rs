@@ -187,7 +187,8 @@ impl Writing<'_> {
                 claim.event.fingerprint,
                 now
             ])?;
-            let anew = "UPDATE notification SET state = 'retry' WHERE event_key = ?1 AND state = 'failed'";
+            let anew = "UPDATE notification SET attempt = 0, state = iif(state = 'failed', 'retry', state)
+                        WHERE event_key = ?1 AND state <> 'accepted'";
             self.transaction.prepare_cached(anew)?.execute([&claim.event.key])?;
             return Ok(true);
         }

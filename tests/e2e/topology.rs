@@ -40,7 +40,8 @@ fn a_passive_worker_says_what_is_missing_and_begins_when_it_is_there() {
 
     let declaring = House::new("passive");
     let first = declaring.start();
-    declaring.stop(&first);
+    first.signal("TERM");
+    first.wait_exit(PATIENCE);
     worker.wait_ready(passive.http, PATIENCE);
     passive.publish_all(&[withdrawal(1), login(2)]);
     passive.wait_ended(2);
