@@ -8,6 +8,7 @@ mod ack;
 mod connection;
 mod consume;
 mod file;
+mod properties;
 mod publish;
 mod topology;
 mod url;

@@ -10,6 +10,7 @@ mod house;
 mod init;
 mod preview;
 mod publish;
+mod rehearsal;
 mod run;
 mod sandbox;
 mod signals;

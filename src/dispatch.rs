@@ -63,6 +63,7 @@ pub struct Dispatcher {
 struct Journey<'a> {
     event: &'a Event,
     record: EventRecord,
+    lane: Lane,
     /// It is the event's only notification, so settling it closes the event.
     alone: bool,
 }
@@ -102,7 +103,7 @@ impl Dispatcher {
             Err(error) => return self.dead(report, record, DeadReason::Render, error.to_string()).await,
         };
 
-        let journey = Journey { event: &event, record, alone: notifications.len() == 1 };
+        let journey = Journey { event: &event, record, lane: incoming.lane, alone: notifications.len() == 1 };
         let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
         let held = match self.ledger.claim(claim).await? {
             ClaimAnswer::Targets(held) => held,
@@ -152,9 +153,10 @@ impl Dispatcher {
             Disposition::Retry { .. } | Disposition::Abandon => None,
         };
         if let Some((state, reason)) = state {
-            self.ledger
-                .close_event(Close { event: journey.record, state, reason, now: self.clock.now() })
-                .await?;
+            let close = Close { event: journey.record, state, reason, now: self.clock.now() };
+            if !self.ledger.close_event(close).await? {
+                report.disposition = Disposition::Done;
+            }
         }
         report.notifications = endings.into_iter().map(|ending| ending.report).collect();
         Ok(report)
@@ -162,8 +164,7 @@ impl Dispatcher {
 
     async fn muted(&self, mut report: Report, event: EventRecord) -> Result<Report, LedgerClosed> {
         let close = Close { event, state: EventState::Muted, reason: None, now: self.clock.now() };
-        self.ledger.close_event(close).await?;
-        report.muted = true;
+        report.muted = self.ledger.close_event(close).await?;
         Ok(report)
     }
 
@@ -176,8 +177,9 @@ impl Dispatcher {
     ) -> Result<Report, LedgerClosed> {
         let close =
             Close { event, state: EventState::Dead, reason: Some(reason.as_str()), now: self.clock.now() };
-        self.ledger.close_event(close).await?;
-        report.disposition = Disposition::Dead { reason, detail };
+        if self.ledger.close_event(close).await? {
+            report.disposition = Disposition::Dead { reason, detail };
+        }
         Ok(report)
     }
 

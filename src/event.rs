@@ -9,6 +9,7 @@ mod recipient;
 mod rejected;
 mod schema;
 
+use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -17,14 +18,15 @@ use serde_json::Value;
 pub use self::catalog::{Catalog, CatalogError, Channels, EmailTo, EventType, Lane, Policy};
 pub use self::decode::{MAX_EVENT_BYTES, decode, peek};
 pub use self::email::{EmailAddress, EmailError};
-pub use self::envelope::{Attributes, RawEvent};
+pub use self::envelope::RawEvent;
 pub use self::phone::{PhoneError, PhoneKind, PhoneNumber};
 pub use self::recipient::{Given, Previous, Recipient, Settings, Wish};
 pub use self::rejected::{BadReason, Rejected};
 pub use self::schema::{EventSchema, SchemaError};
 
 /// Something happened to a customer: decoded, known to the catalog, fitting its schema.
-#[derive(Debug, Clone)]
+/// Its `Debug` shows what it is, not whom it is about.
+#[derive(Clone)]
 pub struct Event {
     /// CloudEvents `id`.
     pub id: String,
@@ -40,6 +42,12 @@ pub struct Event {
     pub recipient: Recipient,
     /// `data` as it came.
     pub data: Value,
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Event({} {} {})", self.kind.name, self.source, self.id)
+    }
 }
 
 impl Event {

@@ -6,11 +6,10 @@ mod mail;
 mod outcome;
 mod relay_url;
 mod smtp;
+mod turns;
 
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -20,6 +19,8 @@ pub use self::mail::Mailbox;
 pub use self::outcome::{Accepted, Class, Failure, Reason};
 pub use self::relay_url::RelayUrl;
 pub use self::smtp::RelayConfig;
+use self::turns::Turns;
+use crate::event::Lane;
 use crate::plan::{Address, Channel};
 use crate::template::Message;
 
@@ -62,6 +63,8 @@ pub struct Letter<'a> {
     pub address: &'a Address,
     /// What it says.
     pub message: &'a Message,
+    /// The event's lane: a storm in one must not take every connection from the other.
+    pub lane: Lane,
     /// For the mail's `Date`.
     pub now: Timestamp,
 }
@@ -71,7 +74,7 @@ pub struct Gateway {
     name: String,
     timeout: Duration,
     on_unknown: OnUnknown,
-    limiter: Option<DefaultDirectRateLimiter>,
+    turns: Turns,
     kind: Kind,
 }
 
@@ -100,7 +103,7 @@ impl Gateway {
             name: config.name.clone(),
             timeout: config.timeout.0,
             on_unknown: config.on_unknown,
-            limiter: limiter(config.rate_per_second),
+            turns: Turns::new(config.rate_per_second),
             kind: Kind::Http(Box::new(kind)),
         })
     }
@@ -116,7 +119,7 @@ impl Gateway {
             name: config.name.clone(),
             timeout: config.timeout.0,
             on_unknown: config.on_unknown,
-            limiter: limiter(config.rate_per_second),
+            turns: Turns::new(config.rate_per_second),
             kind: Kind::Smtp(Box::new(kind)),
         })
     }
@@ -134,9 +137,12 @@ impl Gateway {
         }
     }
 
-    /// No attempt takes longer than this.
-    pub fn timeout(&self) -> Duration {
-        self.timeout
+    /// No attempt takes longer than this: at a relay, waiting for a connection of the pool and using it.
+    pub fn longest_attempt(&self) -> Duration {
+        match self.kind {
+            Kind::Http(_) => self.timeout,
+            Kind::Smtp(_) => self.timeout * 2,
+        }
     }
 
     /// What to do when an attempt's answer never came.
@@ -148,15 +154,13 @@ impl Gateway {
     ///
     /// # Errors
     /// When the turn does not come in time; nothing was sent.
-    pub async fn turn(&self, patience: Duration) -> Result<(), Failure> {
-        let late = || {
-            Failure::new(Class::Throttled { wait: None }, Reason::OwnRateLimit, "no turn within the lease")
-        };
+    pub async fn turn(&self, lane: Lane, patience: Duration) -> Result<(), Failure> {
+        let late =
+            || Failure::new(Class::Throttled { wait: None }, Reason::OwnLimit, "no turn within the lease");
         if patience.is_zero() {
             return Err(late());
         }
-        let Some(limiter) = &self.limiter else { return Ok(()) };
-        tokio::time::timeout(patience, limiter.until_ready()).await.map_err(|_| late())
+        tokio::time::timeout(patience, self.turns.next(lane)).await.map_err(|_| late())
     }
 
     /// Hands a message over.
@@ -180,10 +184,6 @@ impl Gateway {
             Kind::Smtp(relay) => relay.probe(self.timeout).await,
         }
     }
-}
-
-fn limiter(rate_per_second: Option<NonZeroU32>) -> Option<DefaultDirectRateLimiter> {
-    rate_per_second.map(|rate| RateLimiter::direct(Quota::per_second(rate)))
 }
 
 /// Every configured gateway, by channel, in order.
@@ -223,7 +223,7 @@ impl Gateways {
 
     /// The longest that one pass over all gateways of a channel can take.
     pub fn longest_pass(&self) -> Duration {
-        let pass = |gateways: &[Gateway]| gateways.iter().map(|gateway| gateway.timeout).sum::<Duration>();
+        let pass = |gateways: &[Gateway]| gateways.iter().map(Gateway::longest_attempt).sum::<Duration>();
         pass(&self.sms).max(pass(&self.email))
     }
 }

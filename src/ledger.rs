@@ -9,6 +9,8 @@ mod group_commit;
 mod sqlite;
 mod url;
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -129,7 +131,7 @@ pub struct Grant {
     /// How many times it was claimed, this one included, since the event was last given up.
     pub attempt: i64,
     /// The claim before this one ended without a word (crash): it may have been sent.
-    pub after_unknown: bool,
+    pub taken_over: bool,
 }
 
 /// What became of a notification.
@@ -195,7 +197,7 @@ pub struct Settle {
     /// The gateway's id.
     pub provider_id: Option<String>,
     /// Why it failed.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Cow<'static, str>>,
     /// Also closes the event, in the same transaction.
     pub close: Option<EventState>,
     /// The current time.
@@ -233,7 +235,8 @@ pub(crate) enum Answer {
     Claim(ClaimAnswer),
     /// False: fenced out, someone else has the claim.
     Settled(bool),
-    Closed,
+    /// False: it was done, muted, or is on its way with another body.
+    Closed(bool),
     /// How many events were forgotten.
     Swept(usize),
 }

@@ -14,7 +14,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::dispatch::{DeadReason, Disposition, NotificationReport, NotificationResult, Report};
 use crate::event::{Event, Lane};
-use crate::gateway::{Accepted, Class, Failure, Gateway};
+use crate::gateway::{Accepted, Class, Failure, Gateway, Reason};
 use crate::plan::{NoSms, Notification, sms_route};
 
 /// What libraries may log, whatever the filter asks for: handlebars shows every value that it renders at debug, lapin
@@ -188,6 +188,9 @@ pub fn attempted(event: &Event, gateway: &Gateway, result: Result<&Accepted, &Fa
         ("reason", reason.into()),
     ];
     counter!("shirase_attempts_total", &labels).increment(1);
+    if result.as_ref().is_err_and(|failure| failure.reason == Reason::OwnLimit) {
+        return; // The gateway was not asked: it says nothing about it.
+    }
     histogram!("shirase_attempt_seconds", "channel" => channel, "gateway" => name.clone())
         .record(took.as_secs_f64());
     let up = match result {
@@ -214,14 +217,14 @@ pub fn attempted(event: &Event, gateway: &Gateway, result: Result<&Accepted, &Fa
 
 /// A notification's part of a delivery ended and is settled.
 pub fn notification_ended(event: &Event, lane: &'static str, report: &NotificationReport, now: Timestamp) {
-    if report.result != NotificationResult::Retry {
+    if !matches!(report.result, NotificationResult::Retry | NotificationResult::Busy) {
         notification_counter(&event.kind.name, report);
     }
     let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
     let (channel, contact, gateway) =
         (report.channel, report.contact, report.gateway.as_deref().unwrap_or(""));
     if report.result != NotificationResult::Accepted {
-        let (result, reason) = (report.result.as_str(), report.reason.unwrap_or(""));
+        let (result, reason) = (report.result.as_str(), report.reason.as_deref().unwrap_or(""));
         return info!(event_id, event_type, lane, channel, contact, gateway, result, reason, "notification");
     }
     let seconds = now.duration_since(event.time).as_secs_f64().max(0.0);
@@ -249,6 +252,17 @@ fn notification_counter(event_type: &str, report: &NotificationReport) {
         ("result", report.result.as_str().into()),
     ];
     counter!("shirase_notifications_total", &labels).increment(1);
+}
+
+/// Dispatching an event panicked: a bug, and a dead letter.
+pub fn event_panicked(lane: Lane) {
+    counter!("shirase_events_total", "type" => "unknown", "result" => "dead").increment(1);
+    counter!("shirase_dead_letters_total", "reason" => DeadReason::Internal.as_str()).increment(1);
+    error!(
+        lane = lane.as_str(),
+        reason = DeadReason::Internal.as_str(),
+        "dead letter: the worker panicked on an event"
+    );
 }
 
 /// The other channel takes over.

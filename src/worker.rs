@@ -1,8 +1,10 @@
 //! The worker: lanes in, dispositions out, and an orderly stop.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use ring::rand::{SecureRandom, SystemRandom};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -13,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::broker::{BrokerConfig, Consumer, Delivered, Handle, Handled, Names, Publisher};
 use crate::config::Span;
-use crate::dispatch::{Dispatcher, Disposition, Incoming};
+use crate::dispatch::{DeadReason, Dispatcher, Disposition, Incoming};
 use crate::event::Lane;
 use crate::ledger::Ledger;
 use crate::telemetry;
@@ -109,10 +111,16 @@ struct Dispatch {
 impl Handle for Dispatch {
     async fn handle(&self, delivered: Delivered) -> Handled {
         let lane = delivered.lane;
-        telemetry::in_flight(lane, 1.0);
+        let _in_flight = InFlight::one(lane);
         let incoming = Incoming { raw: delivered.raw, lane, attempts: delivered.attempts };
-        let report = self.dispatcher.dispatch(&incoming).await;
-        telemetry::in_flight(lane, -1.0);
+        // A panic is our bug, not the event's; still, the event must not sit unacknowledged until the broker loses
+        // patience and brings it to the next panic.
+        let Ok(report) = AssertUnwindSafe(self.dispatcher.dispatch(&incoming)).catch_unwind().await else {
+            telemetry::event_panicked(lane);
+            let detail = "the worker panicked on this event; its log says where".to_owned();
+            let attempts = incoming.attempts.saturating_add(1);
+            return Handled::Dead { reason: DeadReason::Internal.as_str(), detail, attempts };
+        };
         match report.disposition {
             Disposition::Done => Handled::Ack,
             Disposition::Retry { delay, attempts } => {
@@ -123,6 +131,22 @@ impl Handle for Dispatch {
             }
             Disposition::Abandon => Handled::Abandon,
         }
+    }
+}
+
+/// An event that is being worked on, for the gauge, however that ends.
+struct InFlight(Lane);
+
+impl InFlight {
+    fn one(lane: Lane) -> Self {
+        telemetry::in_flight(lane, 1.0);
+        Self(lane)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        telemetry::in_flight(self.0, -1.0);
     }
 }
 

@@ -1,10 +1,22 @@
-//! Which deliveries to acknowledge next: pure bookkeeping.
+//! Which deliveries to acknowledge next (pure bookkeeping), and the task that does it.
 //!
 //! Acknowledging one by one costs a third of the throughput, so what is done without a gap goes in one `multiple`
 //! acknowledgement. A slow delivery must not hold back those behind it: what still waits behind a gap the next time is
 //! acknowledged one by one.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use lapin::Channel;
+use lapin::options::BasicAckOptions;
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::BrokerError;
+use super::connection::within;
+
+/// Acknowledgements wait this long for company.
+const ACK_EVERY: Duration = Duration::from_millis(5);
 
 /// The deliveries of one channel that are done but not acknowledged yet.
 #[derive(Debug, Default)]
@@ -63,6 +75,36 @@ impl AckWindow {
         self.acknowledged.extend(overdue);
         acks
     }
+}
+
+/// Acknowledges what is done, together where it can be, until the last task has ended.
+pub(super) async fn acknowledge(
+    channel: Channel,
+    mut finished: mpsc::UnboundedReceiver<u64>,
+) -> Result<(), BrokerError> {
+    let mut window = AckWindow::default();
+    let mut tick = interval(ACK_EVERY);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            tag = finished.recv() => match tag {
+                Some(tag) => window.done(tag),
+                None => break,
+            },
+            _ = tick.tick(), if window.is_pending() => flush(&channel, &mut window).await?,
+        }
+    }
+    while window.is_pending() {
+        flush(&channel, &mut window).await?;
+    }
+    Ok(())
+}
+
+async fn flush(channel: &Channel, window: &mut AckWindow) -> Result<(), BrokerError> {
+    for ack in window.take() {
+        within(channel.basic_ack(ack.tag, BasicAckOptions { multiple: ack.multiple })).await?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -99,6 +99,19 @@ pub(super) async fn channel(connection: &Connection) -> Result<Channel, BrokerEr
     within(connection.create_channel()).await
 }
 
+/// Closes a connection in order, within a second after a hard stop. One that is already gone cannot be closed; nothing
+/// depends on it.
+pub(super) async fn close(connection: &Connection, hard: &CancellationToken) {
+    let late = async {
+        hard.cancelled().await;
+        sleep(Duration::from_secs(1)).await;
+    };
+    tokio::select! {
+        _ = within(connection.close(200, "done".into())) => {}
+        () = late => {}
+    }
+}
+
 /// An operation under the common timeout.
 pub(super) async fn within<T>(operation: impl Future<Output = lapin::Result<T>>) -> Result<T, BrokerError> {
     Ok(timeout(OPERATION_TIMEOUT, operation).await??)

@@ -1,33 +1,29 @@
 //! One lane: take deliveries as fast as they can be worked on, and carry out what becomes of each.
 
-use std::collections::BTreeMap;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
-use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
+use lapin::types::FieldTable;
 use lapin::{BasicProperties, Channel, Connection};
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::ack::AckWindow;
-use super::connection::{channel, supervise, within};
+use super::ack::acknowledge;
+use super::connection::{channel, close, supervise, within};
+use super::properties::{carried, text_headers};
 use super::publish::{Outgoing, Publisher};
 use super::{BrokerConfig, BrokerError, Names, OPERATION_TIMEOUT, header, topology};
 use crate::event::{Lane, RawEvent};
 
 /// A deleted queue is usually announced, but not always: after this long without a delivery the consumer looks.
 const IDLE_CHECK: Duration = Duration::from_secs(30);
-
-/// Acknowledgements wait this long for company.
-const ACK_EVERY: Duration = Duration::from_millis(5);
 
 /// Longest header value that is written; AMQP frames are bounded.
 const MAX_DETAIL: usize = 1000;
@@ -113,8 +109,7 @@ impl<H: Handle> Consumer<H> {
                 let ended = lane.consume(&connection, &permits, &in_flight).await;
                 let why = ended.as_ref().err().map_or_else(|| "stopped".to_owned(), ToString::to_string);
                 lane.consuming.send_replace(Some(why));
-                // A connection that is already gone cannot be closed; nothing depends on it.
-                let _ = timeout(OPERATION_TIMEOUT, connection.close(200, "done".into())).await;
+                close(&connection, &lane.hard).await;
                 ended
             }
         })
@@ -144,17 +139,19 @@ impl<H: Handle> Consumer<H> {
         self.consuming.send_replace(None);
 
         let (done, finished) = mpsc::unbounded_channel();
-        let acker = tokio::spawn(acknowledge(channel.clone(), finished));
+        let mut acker = tokio::spawn(acknowledge(channel.clone(), finished));
         let ended = loop {
             // The permit comes first: lapin's buffer is unbounded, and what is taken must be worked on.
-            let permit = tokio::select! {
-                () = self.soft.cancelled() => break Ok(()),
-                permit = Arc::clone(permits).acquire_owned() => permit,
+            let next = async {
+                let permit = Arc::clone(permits).acquire_owned().await;
+                (permit, timeout(IDLE_CHECK, deliveries.next()).await)
             };
-            let delivery = tokio::select! {
+            let (permit, delivery) = tokio::select! {
                 biased;
                 () = self.soft.cancelled() => break Ok(()),
-                delivery = timeout(IDLE_CHECK, deliveries.next()) => delivery,
+                // Without acknowledgements the broker would fall silent when the prefetch is used up.
+                ended = &mut acker => break Err(ended.ok().and_then(Result::err).unwrap_or(BrokerError::Disconnected)),
+                next = next => next,
             };
             let delivery = match delivery {
                 Ok(Some(Ok(delivery))) => delivery,
@@ -191,10 +188,10 @@ impl<H: Handle> Consumer<H> {
         in_flight: &TaskTracker,
         acker: JoinHandle<Result<(), BrokerError>>,
     ) {
-        // Without the cancel the broker goes on filling the buffer; it changes nothing else.
-        let _ = within(channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())).await;
-        in_flight.close();
         let finished = async {
+            // Without the cancel the broker goes on filling the buffer; it changes nothing else.
+            let _ = within(channel.basic_cancel(CONSUMER_TAG.into(), BasicCancelOptions::default())).await;
+            in_flight.close();
             in_flight.wait().await;
             // An acknowledgement that fails now means a redelivery that the ledger knows. Closing the channel first
             // keeps the end of the connection from overtaking the last ones.
@@ -207,11 +204,13 @@ impl<H: Handle> Consumer<H> {
         }
     }
 
-    /// Whether the queue is still there, asked on a channel of its own because a "no" closes it.
+    /// Whether the queue is still there and has a consumer, asked on a channel of its own because a "no" closes it.
     async fn look(&self, connection: &Connection, queue: &str) -> Result<(), BrokerError> {
         let channel = channel(connection).await?;
-        topology::queue_is_there(&channel, queue).await?;
-        within(channel.close(200, "done".into())).await
+        let consumers = topology::consumers(&channel, queue).await?;
+        within(channel.close(200, "done".into())).await?;
+        // Deleted and declared again by somebody, and our cancel was lost on the way.
+        if consumers == 0 { Err(BrokerError::Cancelled) } else { Ok(()) }
     }
 
     /// Works on one delivery; the tag to acknowledge, or nothing when the broker shall bring it again.
@@ -224,16 +223,7 @@ impl<H: Handle> Consumer<H> {
         let raw = RawEvent { body: delivery.data, content_type, headers };
         // The body is needed again for a retry or a dead letter, unchanged; a copy of some hundred bytes is cheap.
         let body = raw.body.clone();
-        let handling = self.handler.handle(Delivered { raw, lane: self.lane, attempts });
-        // A panic is our bug, not the event's; still, the event must not sit unacknowledged until the broker loses
-        // patience and brings it to the next panic.
-        let handled =
-            AssertUnwindSafe(handling).catch_unwind().await.unwrap_or_else(|_panic| Handled::Dead {
-                reason: "internal",
-                detail: "the worker panicked on this event; its log says where".to_owned(),
-                attempts: attempts + 1,
-            });
-        let message = match handled {
+        let message = match self.handler.handle(Delivered { raw, lane: self.lane, attempts }).await {
             Handled::Ack => return Some(tag),
             Handled::Abandon => return None,
             Handled::Retry { delay, earlier, attempts } => {
@@ -257,12 +247,8 @@ impl<H: Handle> Consumer<H> {
         let expiration = delay.saturating_sub(earlier).as_millis().to_string();
         let ours = [(header::ATTEMPTS, attempts.to_string())];
         let properties = carried(properties, ours).with_expiration(expiration.into());
-        Outgoing::with_properties(
-            &self.names.retry_exchange(),
-            &self.names.retry(self.lane, delay),
-            body,
-            properties,
-        )
+        let queue = self.names.retry(self.lane, delay);
+        Outgoing::with_properties(&self.names.retry_exchange(), &queue, body, properties)
     }
 
     fn dead(
@@ -279,76 +265,4 @@ impl<H: Handle> Consumer<H> {
             [(header::REASON, reason.to_owned()), (header::DETAIL, detail), (header::ATTEMPTS, attempts)];
         Outgoing::with_properties("", &self.names.dead(), body, carried(properties, ours))
     }
-}
-
-/// What a message keeps of its properties when we publish it again, with headers of ours.
-///
-/// Left out: `user_id`, which the broker refuses unless it is our own; `expiration`, which would let a dead letter
-/// vanish; the `CC` and `BCC` headers, which would send copies to the sender's other queues.
-fn carried<const N: usize>(properties: &BasicProperties, ours: [(&str, String); N]) -> BasicProperties {
-    let theirs = properties.headers().iter().flat_map(FieldTable::inner);
-    let kept = theirs.filter(|(name, _)| !matches!(name.as_str(), "CC" | "BCC"));
-    let mut headers: BTreeMap<ShortString, AMQPValue> =
-        kept.map(|(name, value)| (name.clone(), value.clone())).collect();
-    for (name, value) in ours {
-        headers.insert(name.into(), AMQPValue::LongString(LongString::from(value)));
-    }
-    let mut carried = BasicProperties::default().with_headers(headers.into());
-    if let Some(content_type) = properties.content_type() {
-        carried = carried.with_content_type(content_type.clone());
-    }
-    if let Some(message_id) = properties.message_id() {
-        carried = carried.with_message_id(message_id.clone());
-    }
-    if let Some(correlation_id) = properties.correlation_id() {
-        carried = carried.with_correlation_id(correlation_id.clone());
-    }
-    if let Some(timestamp) = properties.timestamp() {
-        carried = carried.with_timestamp(*timestamp);
-    }
-    carried
-}
-
-/// The message's headers that are text, or numbers of ours from an older hand.
-fn text_headers(properties: &BasicProperties) -> BTreeMap<String, String> {
-    let Some(headers) = properties.headers() else { return BTreeMap::new() };
-    let value = |value: &AMQPValue| match value {
-        AMQPValue::LongString(text) => Some(text.to_string()),
-        AMQPValue::ShortString(text) => Some(text.to_string()),
-        AMQPValue::LongInt(number) => Some(number.to_string()),
-        AMQPValue::LongLongInt(number) => Some(number.to_string()),
-        _ => None,
-    };
-    let header = |(name, content): (&ShortString, &AMQPValue)| Some((name.to_string(), value(content)?));
-    headers.inner().iter().filter_map(header).collect()
-}
-
-/// Acknowledges what is done, together where it can be, until the last task has ended.
-async fn acknowledge(
-    channel: Channel,
-    mut finished: mpsc::UnboundedReceiver<u64>,
-) -> Result<(), BrokerError> {
-    let mut window = AckWindow::default();
-    let mut tick = interval(ACK_EVERY);
-    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            tag = finished.recv() => match tag {
-                Some(tag) => window.done(tag),
-                None => break,
-            },
-            _ = tick.tick(), if window.is_pending() => flush(&channel, &mut window).await?,
-        }
-    }
-    while window.is_pending() {
-        flush(&channel, &mut window).await?;
-    }
-    Ok(())
-}
-
-async fn flush(channel: &Channel, window: &mut AckWindow) -> Result<(), BrokerError> {
-    for ack in window.take() {
-        within(channel.basic_ack(ack.tag, BasicAckOptions { multiple: ack.multiple })).await?;
-    }
-    Ok(())
 }

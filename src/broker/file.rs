@@ -5,12 +5,15 @@ use std::io;
 
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
-use tokio::io::{AsyncBufRead, AsyncBufReadExt};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 use crate::event::MAX_EVENT_BYTES;
 
-/// One event, or what stands where one should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A document (an array of events, too) or a line beyond this is cut into entries that decoding refuses as too large.
+const MAX_DOCUMENT: usize = 64 * MAX_EVENT_BYTES;
+
+/// One event, or what stands where one should be. Holds an event, hence no `Debug`.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Entry {
     /// The line that it begins at, from 1.
     pub line: usize,
@@ -66,23 +69,38 @@ impl<R: AsyncBufRead + Unpin> EventFile<R> {
     /// its own and the others are read anew.
     async fn gather(&mut self, first: Entry) -> io::Result<Entry> {
         let mut body = first.body.clone();
+        let mut nesting = Nesting::default();
+        nesting.read(&body);
         let mut added = VecDeque::new();
-        while body.len() <= 64 * MAX_EVENT_BYTES {
-            let Some(next) = self.line().await? else { return Ok(Entry { line: first.line, body }) };
+        let mut judged_at = body.len();
+        while body.len() <= MAX_DOCUMENT {
+            let Some(next) = self.line().await? else { break };
             body.extend_from_slice(&next.body);
-            let may_end =
-                next.body.trim_ascii_end().ends_with(b"}") || next.body.trim_ascii_end().ends_with(b"]");
+            nesting.read(&next.body);
             added.push_back(next);
-            match if may_end { shape(&body) } else { Shape::Beginning } {
+            // Judging reads everything again: only when the brackets are closed, or it has doubled since.
+            if nesting.depth > 0 && body.len() < 2 * judged_at {
+                continue;
+            }
+            judged_at = body.len();
+            match shape(&body) {
                 Shape::Whole => return Ok(Entry { line: first.line, body }),
                 Shape::Beginning => {}
-                Shape::Broken => break,
+                Shape::Broken => return Ok(self.give_back(first, added)),
             }
         }
+        match shape(&body) {
+            Shape::Whole | Shape::Beginning => Ok(Entry { line: first.line, body }),
+            Shape::Broken => Ok(self.give_back(first, added)),
+        }
+    }
+
+    /// The lines after `first` are to be read anew.
+    fn give_back(&mut self, first: Entry, mut added: VecDeque<Entry>) -> Entry {
         while let Some(line) = added.pop_back() {
             self.unread.push_front(line);
         }
-        Ok(first)
+        first
     }
 
     async fn line(&mut self) -> io::Result<Option<Entry>> {
@@ -90,11 +108,35 @@ impl<R: AsyncBufRead + Unpin> EventFile<R> {
             return Ok(Some(line));
         }
         let mut body = Vec::new();
-        if self.input.read_until(b'\n', &mut body).await? == 0 {
+        let mut limited = (&mut self.input).take(MAX_DOCUMENT as u64);
+        if limited.read_until(b'\n', &mut body).await? == 0 {
             return Ok(None);
         }
         self.line += 1;
         Ok(Some(Entry { line: self.line, body }))
+    }
+}
+
+/// How deep brackets nest so far, outside strings.
+#[derive(Default)]
+struct Nesting {
+    depth: i64,
+    in_string: bool,
+    escaped: bool,
+}
+
+impl Nesting {
+    fn read(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.in_string => self.escaped = true,
+                b'"' => self.in_string = !self.in_string,
+                b'[' | b'{' if !self.in_string => self.depth += 1,
+                b']' | b'}' if !self.in_string => self.depth -= 1,
+                _ => {}
+            }
+        }
     }
 }
 

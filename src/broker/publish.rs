@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
-use lapin::{BasicProperties, Channel, Confirmation, Connection};
+use lapin::types::ShortString;
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionStatus};
 use tokio::sync::{Notify, watch};
 use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{channel, supervise, within};
+use super::connection::{channel, close, supervise, within};
 use super::{BrokerConfig, BrokerError, Names, OPERATION_TIMEOUT, topology};
 use crate::telemetry;
 
 /// How often the supervisor looks whether its connection still is one.
-const LOOK_EVERY: Duration = Duration::from_millis(250);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// How often the topology is declared anew (or, in passive mode, checked): what somebody deleted by mistake, an exchange
 /// or a binding too, is back before anybody has to know.
@@ -25,8 +26,8 @@ const DECLARE_EVERY: Duration = Duration::from_secs(30);
 /// AMQP's `delivery-mode` of a message that survives a restart.
 const PERSISTENT: u8 = 2;
 
-/// A message to publish.
-#[derive(Debug, Clone)]
+/// A message to publish. Holds an event, hence no `Debug`.
+#[derive(Clone)]
 pub struct Outgoing {
     /// Empty for the default exchange.
     pub exchange: String,
@@ -58,29 +59,49 @@ impl Outgoing {
 /// Publishes, whatever happens to the connection. Cheap to clone.
 #[derive(Clone)]
 pub struct Publisher {
-    channel: watch::Receiver<Option<Channel>>,
-    /// Asks the supervisor to declare queues that went missing.
-    missing: Arc<Notify>,
+    offer: watch::Receiver<Option<Offer>>,
+    asks: Arc<Asks>,
+}
+
+/// What publishing asks of the supervisor.
+#[derive(Default)]
+struct Asks {
+    /// Declare queues that went missing.
+    declare: Notify,
+    /// Give the connection up: what was published on it and not confirmed is unknown, and must not pile up.
+    renew: Notify,
+}
+
+/// A channel to publish on, and its connection's state.
+#[derive(Clone)]
+struct Offer {
+    channel: Channel,
+    connection: ConnectionStatus,
+}
+
+impl Offer {
+    /// A blocked connection (memory or disk alarm) would keep every message in our memory.
+    fn is_open(&self) -> bool {
+        self.channel.status().connected() && !self.connection.blocked()
+    }
 }
 
 impl Publisher {
     /// Starts the supervisor on `tasks`; it ends with `stop`.
     pub fn start(config: BrokerConfig, names: Names, stop: CancellationToken, tasks: &TaskTracker) -> Self {
-        let (sender, channel) = watch::channel(None);
-        let missing = Arc::new(Notify::new());
-        let publisher = Self { channel, missing: Arc::clone(&missing) };
+        let (sender, offer) = watch::channel(None);
+        let publisher = Self { offer, asks: Arc::default() };
+        let asks = Arc::clone(&publisher.asks);
         tasks.spawn(async move {
-            supervise("publish", &config, &stop, |connection| {
-                serve(connection, &names, &sender, &missing, &stop)
-            })
-            .await;
+            let serve = |connection| serve(connection, &names, &sender, &asks, &stop);
+            supervise("publish", &config, &stop, serve).await;
         });
         publisher
     }
 
     /// Whether there is a connection to publish on.
     pub fn is_connected(&self) -> bool {
-        self.channel.borrow().as_ref().is_some_and(|channel| channel.status().connected())
+        self.offer.borrow().as_ref().is_some_and(Offer::is_open)
     }
 
     /// Publishes once and waits for the broker's confirm.
@@ -90,19 +111,23 @@ impl Publisher {
     pub async fn publish(&self, message: &Outgoing) -> Result<(), BrokerError> {
         let channel = self.channel().await?;
         let mandatory = BasicPublishOptions { mandatory: true, ..Default::default() };
-        let (exchange, routing_key) = (message.exchange.as_str().into(), message.routing_key.as_str().into());
-        let confirm = within(channel.basic_publish(
-            exchange,
-            routing_key,
-            mandatory,
-            &message.body,
-            message.properties.clone(),
-        ))
-        .await?;
-        match within(confirm).await? {
-            Confirmation::Ack(None) => Ok(()),
-            Confirmation::Ack(Some(_)) => Err(BrokerError::Unroutable),
-            Confirmation::Nack(_) | Confirmation::NotRequested => Err(BrokerError::Nacked),
+        let exchange = ShortString::try_new(message.exchange.clone()).map_err(|_| BrokerError::Unroutable)?;
+        let key = ShortString::try_new(message.routing_key.clone()).map_err(|_| BrokerError::Unroutable)?;
+        let published = async {
+            let properties = message.properties.clone();
+            let publishing = channel.basic_publish(exchange, key, mandatory, &message.body, properties);
+            within(within(publishing).await?).await
+        };
+        match published.await {
+            Ok(Confirmation::Ack(None)) => Ok(()),
+            Ok(Confirmation::Ack(Some(_))) => Err(BrokerError::Unroutable),
+            Ok(Confirmation::Nack(_) | Confirmation::NotRequested) => Err(BrokerError::Nacked),
+            Err(error) => {
+                if matches!(error, BrokerError::Timeout(_)) {
+                    self.asks.renew.notify_one();
+                }
+                Err(error)
+            }
         }
     }
 
@@ -124,7 +149,7 @@ impl Publisher {
             telemetry::publish_failed(&message.routing_key, &error.to_string());
             if matches!(error, BrokerError::Unroutable) {
                 // One of our own queues is gone: somebody deleted it.
-                self.missing.notify_one();
+                self.asks.declare.notify_one();
             }
             tokio::select! {
                 () = give_up.cancelled() => return false,
@@ -134,11 +159,16 @@ impl Publisher {
     }
 
     async fn channel(&self) -> Result<Channel, BrokerError> {
-        let mut channel = self.channel.clone();
-        let connected =
-            |channel: &Option<Channel>| channel.as_ref().is_some_and(|channel| channel.status().connected());
-        let found = timeout(OPERATION_TIMEOUT, channel.wait_for(connected)).await?;
-        found.ok().and_then(|found| found.clone()).ok_or(BrokerError::Disconnected)
+        let open = async {
+            loop {
+                let offer = self.offer.borrow().clone();
+                if let Some(offer) = offer.filter(Offer::is_open) {
+                    return offer.channel;
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        timeout(OPERATION_TIMEOUT, open).await.map_err(|_| BrokerError::Disconnected)
     }
 }
 
@@ -146,26 +176,27 @@ impl Publisher {
 async fn serve(
     connection: Connection,
     names: &Names,
-    offered: &watch::Sender<Option<Channel>>,
-    missing: &Notify,
+    offered: &watch::Sender<Option<Offer>>,
+    asks: &Asks,
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     topology::prepare(&connection, names).await?;
     let channel = channel(&connection).await?;
     within(channel.confirm_select(ConfirmSelectOptions::default())).await?;
-    offered.send_replace(Some(channel.clone()));
-    let mut declare = interval(DECLARE_EVERY);
-    declare.reset();
+    offered.send_replace(Some(Offer { channel: channel.clone(), connection: connection.status().clone() }));
+    let mut declare_again = interval(DECLARE_EVERY);
+    declare_again.reset();
     let ended = loop {
-        let ask = async {
+        let declare = async {
             tokio::select! {
-                () = missing.notified() => {}
-                _ = declare.tick() => {}
+                () = asks.declare.notified() => {}
+                _ = declare_again.tick() => {}
             }
         };
         tokio::select! {
             () = stop.cancelled() => break Ok(()),
-            () = ask => {
+            () = asks.renew.notified() => break Err(BrokerError::Disconnected),
+            () = declare => {
                 if let Err(error) = topology::prepare(&connection, names).await {
                     break Err(error);
                 }
@@ -178,7 +209,6 @@ async fn serve(
         }
     };
     offered.send_replace(None);
-    // A connection that is already gone cannot be closed; nothing depends on it.
-    let _ = timeout(OPERATION_TIMEOUT, connection.close(200, "done".into())).await;
+    close(&connection, stop).await;
     ended
 }

@@ -88,15 +88,16 @@ pub(super) async fn check(connection: &Connection, names: &Names) -> Result<(), 
         .await?;
     }
     for queue in names.queues() {
-        queue_is_there(&channel, &queue).await?;
+        consumers(&channel, &queue).await?;
     }
     close(&channel).await
 }
 
-/// Sees that one queue is there.
-pub(super) async fn queue_is_there(channel: &Channel, queue: &str) -> Result<(), BrokerError> {
+/// How many consumers a queue has; an error when it is not there.
+pub(super) async fn consumers(channel: &Channel, queue: &str) -> Result<u32, BrokerError> {
     let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-    within(channel.queue_declare(queue.into(), passive, FieldTable::default())).await.map(drop)
+    let queue = within(channel.queue_declare(queue.into(), passive, FieldTable::default())).await?;
+    Ok(queue.consumer_count())
 }
 
 async fn declare(connection: &Connection, names: &Names) -> Result<(), BrokerError> {
@@ -107,7 +108,7 @@ async fn declare(connection: &Connection, names: &Names) -> Result<(), BrokerErr
     {
         within(channel.exchange_declare(exchange.into(), kind, durable, FieldTable::default())).await?;
     }
-    queue(&channel, &names.dead(), arguments(None, None)).await?;
+    queue(&channel, &names.dead(), dead_arguments()).await?;
     for lane in Lane::ALL {
         queue(&channel, &names.lane(lane), lane_arguments(names)).await?;
         for delay in &names.delays {
@@ -147,6 +148,14 @@ async fn close(channel: &Channel) -> Result<(), BrokerError> {
 fn lane_arguments(names: &Names) -> FieldTable {
     let mut table = arguments(Some(&names.dead()), None);
     table.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(DELIVERY_LIMIT));
+    table
+}
+
+/// Dead letters are looked at and put back any number of times. Without a limit RabbitMQ 4 takes twenty, and then drops
+/// the message.
+fn dead_arguments() -> FieldTable {
+    let mut table = arguments(None, None);
+    table.insert("x-delivery-limit".into(), AMQPValue::LongLongInt(1_000_000_000));
     table
 }
 

@@ -6,14 +6,13 @@ use std::process::ExitCode;
 use serde_json::json;
 
 use super::house::House;
-use super::{ConfigArg, NOT_IN_ORDER, examples};
+use super::rehearsal::{Rehearsal, rehearse};
+use super::{ConfigArg, NOT_IN_ORDER};
 use crate::broker::{self, Names};
-use crate::clock::Clock;
 use crate::dispatch::Schedule;
 use crate::gateway::Gateways;
 use crate::ledger::{Ledger, OpenError};
 use crate::plan::Channel;
-use crate::template::{Message, segments};
 
 /// Check configuration, catalog, schemas and templates: every template with every example.
 ///
@@ -33,7 +32,7 @@ pub(super) struct Check {
 impl Check {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let house = House::load(self.config.config.as_deref())?;
-        let mut checked = templates(&house)?;
+        let mut checked = rehearse(&house)?;
         if self.connect {
             checked.findings.extend(connections(&house).await);
         }
@@ -41,9 +40,10 @@ impl Check {
         Ok(if checked.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
     }
 
-    fn report(&self, house: &House, checked: &Checked) -> std::io::Result<()> {
+    fn report(&self, house: &House, checked: &Rehearsal) -> std::io::Result<()> {
         let mut out = stdout().lock();
-        let (types, Checked { findings, messages, sms, long_sms }) = (house.catalog.iter().count(), checked);
+        let (types, Rehearsal { findings, messages, sms, long_sms }) =
+            (house.catalog.iter().count(), checked);
         if self.json {
             let report = json!({
                 "types": types, "messages": messages, "template_version": house.templates.version(),
@@ -66,53 +66,6 @@ impl Check {
         };
         writeln!(out, "configuration, {types} event types, {messages} messages{connected}: {verdict}")
     }
-}
-
-/// What came of rendering every template with every example.
-#[derive(Default)]
-struct Checked {
-    findings: Vec<String>,
-    messages: usize,
-    sms: usize,
-    /// Examples whose SMS takes several segments.
-    long_sms: Vec<String>,
-}
-
-fn templates(house: &House) -> anyhow::Result<Checked> {
-    let now = Clock::system().now();
-    let mut checked = Checked::default();
-    for kind in house.catalog.iter() {
-        for event in examples::of_type(house, kind, now)? {
-            let shown = examples::on_every_channel(house, &event, now).into_iter();
-            let notifications: Vec<_> = shown.map(|one| one.notification).collect();
-            match examples::render(house, &event, &notifications) {
-                Err(error) => checked.findings.push(format!("{error} (example {})", event.id)),
-                Ok(rendered) => rendered.iter().for_each(|one| checked.add(&event.id, &one.message)),
-            }
-        }
-    }
-    Ok(checked)
-}
-
-impl Checked {
-    fn add(&mut self, id: &str, message: &Message) {
-        self.messages += 1;
-        let Message::Sms { text } = message else { return };
-        self.sms += 1;
-        if segments(text).segments > 1 {
-            self.long_sms.push(id.to_owned());
-        }
-        self.findings.extend(too_long(id, text));
-    }
-}
-
-/// Carriers stop at 660 characters, and gateways cut what is longer without a word.
-fn too_long(id: &str, text: &str) -> Option<String> {
-    const CARRIERS_STOP_AT: usize = 660;
-    let units = segments(text).units;
-    (units > CARRIERS_STOP_AT).then(|| {
-        format!("sms.hbs: {units} units with example {id}; carriers stop at {CARRIERS_STOP_AT}, shorten it")
-    })
 }
 
 async fn connections(house: &House) -> Vec<String> {

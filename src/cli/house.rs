@@ -1,6 +1,5 @@
 //! A house's configuration, catalog and templates, loaded together; and the dispatcher made of them.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -64,13 +63,4 @@ fn files(dir: Option<&Path>, embedded: &str) -> Result<Files, Usage> {
 
 fn listed<P: ToString>(problems: &[P]) -> Usage {
     Usage(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
-}
-
-/// Counts by name, for summaries.
-pub(super) fn tally<'a>(names: impl IntoIterator<Item = &'a str>) -> BTreeMap<&'a str, usize> {
-    let mut counts = BTreeMap::new();
-    for name in names {
-        *counts.entry(name).or_default() += 1;
-    }
-    counts
 }

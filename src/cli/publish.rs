@@ -41,11 +41,16 @@ impl Publish {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let publisher = Publisher::start(config.broker.clone(), names.clone(), stop.clone(), &tasks);
 
-        let mut problems = Vec::new();
+        let mut outcome = Outcome::default();
         for chunk in events.chunks(PIPELINED) {
             let sends = chunk.iter().map(|(line, raw)| publish(&publisher, &names, *line, raw));
-            problems.extend(futures_util::future::join_all(sends).await.into_iter().filter_map(Result::err));
-            if problems.iter().any(|problem| problem.fatal) {
+            for sent in futures_util::future::join_all(sends).await {
+                match sent {
+                    Ok(()) => outcome.confirmed += 1,
+                    Err(problem) => outcome.problems.push(problem),
+                }
+            }
+            if outcome.problems.iter().any(|problem| problem.fatal) {
                 break;
             }
         }
@@ -53,23 +58,38 @@ impl Publish {
         tasks.close();
         // What was confirmed is confirmed; a connection that does not close in time changes nothing.
         let _ = tokio::time::timeout(Duration::from_secs(2), tasks.wait()).await;
-        self.report(events.len(), &problems)
+        let not_tried = events.get(outcome.confirmed + outcome.problems.len()..).unwrap_or_default();
+        self.report(events.len(), &outcome, not_tried.first().map(|(line, _)| *line))
     }
 
-    fn report(&self, events: usize, problems: &[Problem]) -> anyhow::Result<ExitCode> {
-        let confirmed = events - problems.len();
-        let words: Vec<String> = problems
-            .iter()
-            .map(|problem| format!("{}:{}: {}", self.file.display(), problem.line, problem.words))
-            .collect();
+    fn report(
+        &self,
+        events: usize,
+        outcome: &Outcome,
+        not_tried_from: Option<usize>,
+    ) -> anyhow::Result<ExitCode> {
+        let Outcome { confirmed, problems } = outcome;
+        let file = self.file.display();
+        let mut words: Vec<String> =
+            problems.iter().map(|problem| format!("{file}:{}: {}", problem.line, problem.words)).collect();
+        if let Some(line) = not_tried_from {
+            words.push(format!("{file}:{line}: not tried, nor any event after it"));
+        }
         if self.json {
-            writeln!(stdout(), "{}", json!({"confirmed": confirmed, "problems": words}))?;
+            writeln!(stdout(), "{}", json!({"events": events, "confirmed": confirmed, "problems": words}))?;
         } else {
             words.iter().for_each(|words| eprintln!("{words}"));
             writeln!(stdout(), "{confirmed} of {events} events confirmed by the broker")?;
         }
-        Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
+        Ok(if *confirmed == events { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
     }
+}
+
+/// What became of the events that were tried.
+#[derive(Default)]
+struct Outcome {
+    confirmed: usize,
+    problems: Vec<Problem>,
 }
 
 /// An event that was not published, or of which nobody knows.

@@ -8,12 +8,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use from_file::FileRun;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::house::House;
+use super::rehearsal::rehearse;
 use super::{ConfigArg, Usage, signals};
 use crate::admin;
 use crate::clock::Clock;
@@ -44,10 +46,16 @@ impl Run {
         let stop = Stop::default();
         signals::listen(stop.clone())?;
         let house = House::load(self.config.config.as_deref())?;
+        // One misspelt name would make a dead letter of every event of a type: such a set never begins to send.
+        let findings = rehearse(&house)?.findings;
+        if !findings.is_empty() {
+            return Err(Usage(findings.join("\n")).into());
+        }
         if let Some(file) = self.events {
-            let limit = usize::from(house.config.lanes.standard.prefetch);
+            let (limit, drain) =
+                (u32::from(house.config.lanes.standard.prefetch), house.config.worker.drain.0);
             let dispatcher = house.dispatcher(Clock::system())?;
-            return from_file::run(dispatcher, &file, limit, self.json, stop).await;
+            return FileRun { dispatcher, limit, drain, json: self.json, stop }.run(&file).await;
         }
         consume(house, stop).await
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
@@ -167,6 +168,52 @@ fn across(config: &Config) -> Vec<(String, String)> {
             let message = "is no prefix of a Japanese mobile number; write it as \"090\"".to_owned();
             problems.push((format!("sms.prefixes.{index}"), message));
         }
+    }
+    for (index, gateway) in config.sms.gateways.iter().enumerate() {
+        for status in gateway.answers.keys().filter(|status| !is_status(status)) {
+            let message = "is no HTTP status; write it as \"422\"".to_owned();
+            problems.push((format!("sms.gateways.{index}.answers.{status}"), message));
+        }
+    }
+    for (key, name) in
+        [("broker.prefix", &config.broker.prefix), ("broker.exchange", &config.broker.exchange)]
+    {
+        if name.is_empty() || name.len() > MAX_NAME {
+            problems.push((key.to_owned(), format!("has to be a name of 1 to {MAX_NAME} bytes")));
+        }
+    }
+    problems.extend(times(config));
+    problems
+}
+
+/// AMQP bounds names at 255 bytes; ours add a lane and a step.
+const MAX_NAME: usize = 200;
+
+fn is_status(text: &str) -> bool {
+    text.parse::<u16>().is_ok_and(|status| (100..600).contains(&status))
+}
+
+/// Lengths of time that do not go together.
+fn times(config: &Config) -> Vec<(String, String)> {
+    let mut problems = Vec::new();
+    let gateways = config.sms.gateways.iter().enumerate();
+    let timeouts = gateways.flat_map(|(index, gateway)| {
+        let key = |name: &str| format!("sms.gateways.{index}.{name}");
+        [(key("timeout"), gateway.timeout), (key("connect_timeout"), gateway.connect_timeout)]
+    });
+    let relays = config.email.relays.iter().enumerate();
+    let relays = relays.map(|(index, relay)| (format!("email.relays.{index}.timeout"), relay.timeout));
+    for (key, timeout) in timeouts.chain(relays) {
+        if timeout.0.is_zero() {
+            problems.push((key, "is nothing: every attempt would fail; give it some seconds".to_owned()));
+        }
+    }
+    // A notification and its fallback each go through the whole schedule; both must be remembered until then.
+    let schedule: Duration = config.retry.schedule.iter().map(|step| step.0).sum();
+    if config.ledger.retention.0 <= schedule * 2 {
+        let message =
+            "is shorter than twice the retry schedule: what was sent would be forgotten and sent again";
+        problems.push(("ledger.retention".to_owned(), message.to_owned()));
     }
     problems
 }

@@ -74,7 +74,7 @@ pub(super) fn disposition(endings: &[Ending], schedule: &Schedule, attempts: u32
         _ => None,
     });
     if let Some(delay) = delays.max() {
-        return Disposition::Retry { delay, attempts: attempts + 1 };
+        return Disposition::Retry { delay, attempts: attempts.saturating_add(1) };
     }
     if verdicts().any(|verdict| verdict == Verdict::Busy) {
         // Somebody else is at it: look again soon; it costs no attempt.
@@ -100,7 +100,7 @@ fn detail(endings: &[Ending]) -> String {
             "{}.{}: {}{detail}",
             report.contact,
             report.channel,
-            report.reason.unwrap_or(report.result.as_str())
+            report.reason.as_deref().unwrap_or(report.result.as_str())
         )
     });
     words.collect::<Vec<_>>().join("; ")
@@ -121,14 +121,15 @@ impl Dispatcher {
         let grant = match &job.held {
             Held::Granted(grant) => *grant,
             Held::Accepted => return Ok(ending(report(NotificationResult::Duplicate), Verdict::Told)),
-            Held::Busy => return Ok(ending(report(NotificationResult::Duplicate), Verdict::Busy)),
+            Held::Busy => return Ok(ending(report(NotificationResult::Busy), Verdict::Busy)),
             Held::Failed { reason } => {
                 let mut report = report(NotificationResult::Failed);
-                report.detail = Some(format!("{reason}, in an earlier attempt"));
+                report.reason = Some(reason.clone().into());
+                report.detail = Some("in an earlier attempt".to_owned());
                 return Ok(ending(report, Verdict::GivenUp(DeadReason::Refused)));
             }
         };
-        if grant.after_unknown {
+        if grant.taken_over {
             telemetry::claim_taken_over(journey.event, job.notification);
         }
         let pass = self.pass(journey, &job).await;
@@ -185,8 +186,8 @@ impl Dispatcher {
     ) -> Option<Result<Accepted, Failure>> {
         let left = lease(&self.gateways).saturating_sub(job.claimed_at.elapsed());
         // Not begun when too little of the lease is left for it: somebody else could take the claim over meanwhile.
-        let patience = left.saturating_sub(gateway.timeout() + LEASE_MARGIN);
-        if let Err(failure) = gateway.turn(patience).await {
+        let patience = left.saturating_sub(gateway.longest_attempt() + LEASE_MARGIN);
+        if let Err(failure) = gateway.turn(journey.lane, patience).await {
             telemetry::attempted(journey.event, gateway, Err(&failure), Duration::ZERO);
             return Some(Err(failure));
         }
@@ -194,8 +195,8 @@ impl Dispatcher {
         if now > journey.event.deadline {
             return None;
         }
-        let letter =
-            Letter { reference, address: &job.notification.address, message: &job.rendered.message, now };
+        let (address, message) = (&job.notification.address, &job.rendered.message);
+        let letter = Letter { reference, address, message, lane: journey.lane, now };
         let started = Instant::now();
         let result = gateway.send(&letter).await;
         telemetry::attempted(journey.event, gateway, result.as_ref(), started.elapsed());
@@ -217,12 +218,12 @@ impl Dispatcher {
             }
             Pass::Expired => {
                 report.result = NotificationResult::Expired;
-                report.reason = Some("expired");
+                report.reason = Some("expired".into());
                 Verdict::GivenUp(DeadReason::Expired)
             }
             Pass::Failed(gateway, failure) => {
                 report.gateway.clone_from(gateway);
-                report.reason = Some(failure.reason.as_str());
+                report.reason = Some(failure.reason.as_str().into());
                 report.detail = Some(failure.detail.clone());
                 let verdict = self.again(journey, grant, failure.class);
                 report.result = match (failure.class, verdict) {
@@ -266,7 +267,7 @@ impl Dispatcher {
     ) -> Settle {
         let state = match ending.report.result {
             NotificationResult::Accepted | NotificationResult::Duplicate => NotificationState::Accepted,
-            NotificationResult::Retry => NotificationState::Retry,
+            NotificationResult::Retry | NotificationResult::Busy => NotificationState::Retry,
             NotificationResult::Unknown => NotificationState::Unknown,
             NotificationResult::Failed | NotificationResult::Expired => NotificationState::Failed,
         };
@@ -281,7 +282,7 @@ impl Dispatcher {
             state,
             gateway: ending.report.gateway.clone(),
             provider_id,
-            reason: ending.report.reason,
+            reason: ending.report.reason.clone(),
             close: (journey.alone && ending.verdict == Verdict::Told).then_some(EventState::Done),
             now: self.clock.now(),
         }

@@ -18,6 +18,8 @@ pub enum DeadReason {
     Refused,
     /// Tried as often as the schedule says.
     Exhausted,
+    /// The worker panicked: a bug.
+    Internal,
 }
 
 impl DeadReason {
@@ -30,6 +32,7 @@ impl DeadReason {
             Self::Render => "render",
             Self::Refused => "refused",
             Self::Exhausted => "exhausted",
+            Self::Internal => "internal",
         }
     }
 }

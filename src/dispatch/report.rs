@@ -1,5 +1,6 @@
 //! What became of an event, for whoever brought it and for people: masked, serialisable.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
@@ -70,7 +71,7 @@ pub struct NotificationReport {
     /// Through which gateway.
     pub gateway: Option<String>,
     /// Why it was not accepted.
-    pub reason: Option<&'static str>,
+    pub reason: Option<Cow<'static, str>>,
     /// Codes for a person.
     pub detail: Option<String>,
     /// SMS segments.
@@ -83,8 +84,10 @@ pub struct NotificationReport {
 pub enum NotificationResult {
     /// A gateway took it.
     Accepted,
-    /// A gateway had taken it before, or another delivery is at it.
+    /// A gateway had taken it before.
     Duplicate,
+    /// Another delivery of the event is at it.
+    Busy,
     /// Later.
     Retry,
     /// Nobody knows.
@@ -101,6 +104,7 @@ impl NotificationResult {
         match self {
             Self::Accepted => "accepted",
             Self::Duplicate => "duplicate",
+            Self::Busy => "busy",
             Self::Retry => "retry",
             Self::Unknown => "unknown",
             Self::Failed => "failed",
@@ -112,7 +116,7 @@ impl NotificationResult {
 impl Report {
     pub(super) fn new(incoming: &Incoming, event_type: String, disposition: Disposition) -> Self {
         let event_id = peek(&incoming.raw).0;
-        let attempts = incoming.attempts + 1;
+        let attempts = incoming.attempts.saturating_add(1);
         Self {
             event_id,
             event_type,
@@ -132,7 +136,7 @@ impl Report {
             lane: incoming.lane,
             disposition: Disposition::Done,
             muted: false,
-            attempts: incoming.attempts + 1,
+            attempts: incoming.attempts.saturating_add(1),
             notifications: Vec::new(),
         }
     }

@@ -4,13 +4,14 @@
 //! RabbitMQ source (`ce-`). There is no binding for AMQP 0-9-1 of its own; all three spellings are seen in the wild.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::{Map, Value};
 
 use super::{BadReason, Rejected};
 
-/// An event as it lies in a queue or a file.
-#[derive(Debug, Clone, Default)]
+/// An event as it lies in a queue or a file. Its `Debug` shows sizes, not contents.
+#[derive(Clone, Default)]
 pub struct RawEvent {
     /// The message's body.
     pub body: Vec<u8>,
@@ -18,6 +19,12 @@ pub struct RawEvent {
     pub content_type: Option<String>,
     /// The message's text headers.
     pub headers: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for RawEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RawEvent({} bytes, {} headers)", self.body.len(), self.headers.len())
+    }
 }
 
 impl RawEvent {
@@ -28,10 +35,8 @@ impl RawEvent {
 }
 
 /// The CloudEvents attributes and the data, wherever they stood.
-#[derive(Debug)]
-pub struct Attributes {
+pub(super) struct Attributes {
     attributes: Map<String, Value>,
-    /// The event's data.
     pub data: Value,
 }
 
@@ -72,6 +77,10 @@ impl Attributes {
         match self.attributes.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if text.is_empty() => bad("is empty"),
+            // The type is also the routing key, which AMQP bounds.
+            Some(Value::String(text)) if name == "type" && text.len() > 255 => {
+                bad("is longer than 255 bytes")
+            }
             Some(Value::String(text)) if text.len() > 1024 => bad("is longer than 1024 bytes"),
             Some(Value::String(text)) if text.chars().any(char::is_control) => {
                 bad("holds a control character")

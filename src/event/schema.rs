@@ -100,7 +100,9 @@ fn describe(error: &ValidationError<'_>) -> String {
         ValidationErrorKind::Required { property } => {
             format!("{place}: {} is missing", property.as_str().unwrap_or("a property"))
         }
-        ValidationErrorKind::AdditionalProperties { .. } => {
+        ValidationErrorKind::AdditionalProperties { .. }
+        | ValidationErrorKind::UnevaluatedProperties { .. }
+        | ValidationErrorKind::PropertyNames { .. } => {
             format!("{place}: has a property that is not allowed")
         }
         _ => format!("{place}: {}", error.masked_with("the value")),

@@ -63,8 +63,8 @@ pub enum Reason {
     Server,
     /// The gateway asks us to slow down.
     RateLimit,
-    /// Our own `rate_per_second`.
-    OwnRateLimit,
+    /// Our own `rate_per_second` or `pool`: no turn in time.
+    OwnLimit,
     /// Refused credentials.
     Credentials,
     /// Out of credit.
@@ -92,7 +92,7 @@ impl Reason {
             Self::Garbage => "garbage",
             Self::Server => "server",
             Self::RateLimit => "rate_limit",
-            Self::OwnRateLimit => "own_rate_limit",
+            Self::OwnLimit => "own_limit",
             Self::Credentials => "credentials",
             Self::Credit => "credit",
             Self::Route => "route",

@@ -17,16 +17,20 @@ use lettre::transport::smtp::extension::ClientId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::mail::{Built, Mailbox, build};
 use super::relay_url::{RelayUrl, Tls};
 use super::{Accepted, Class, Failure, Letter, OnUnknown, Reason};
 use crate::config::Span;
+use crate::event::Lane;
 
 /// A connection that rested longer is closed rather than used: relays hang up on idle clients.
 const MAX_IDLE: Duration = Duration::from_secs(30);
+
+/// One in this many connections is kept for the critical lane.
+const KEPT_SHARE: usize = 4;
 
 /// One of `[[email.relays]]`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -101,7 +105,10 @@ pub(super) struct Relay {
     hello: ClientId,
     tls: Option<TlsParameters>,
     credentials: Option<Credentials>,
+    /// One for each connection that may be open.
     places: Semaphore,
+    /// As many of them as standard events may hold: the others are the critical lane's.
+    standard_places: Semaphore,
     idle: Mutex<Vec<Idle>>,
 }
 
@@ -127,6 +134,7 @@ impl Relay {
             tls,
             credentials,
             places: Semaphore::new(config.pool as usize),
+            standard_places: Semaphore::new(config.pool as usize - config.pool as usize / KEPT_SHARE),
             idle: Mutex::new(Vec::new()),
             url,
         })
@@ -134,6 +142,13 @@ impl Relay {
 
     pub(super) async fn send(&self, letter: &Letter<'_>, patience: Duration) -> Result<Accepted, Failure> {
         let mail = build(letter, &self.from)?;
+        let _place = timeout(patience, self.place(letter.lane)).await.map_err(|_| {
+            Failure::new(
+                Class::Throttled { wait: None },
+                Reason::OwnLimit,
+                "no connection of the pool came free",
+            )
+        })?;
         let mut stage = Stage::Connect;
         match timeout(patience, self.deliver(&mail, &mut stage)).await {
             Ok(result) => result.map(|()| Accepted { provider_id: Some(mail.message_id) }),
@@ -155,10 +170,17 @@ impl Relay {
             .unwrap_or_else(|_| Err(Failure::new(Class::Retryable, Reason::Timeout, "no answer in time")))
     }
 
-    async fn deliver(&self, mail: &Built, stage: &mut Stage) -> Result<(), Failure> {
-        let Ok(_place) = self.places.acquire().await else {
-            return Err(Failure::new(Class::Retryable, Reason::Connect, "the relay is closed"));
+    /// The right to use a connection.
+    async fn place(&self, lane: Lane) -> (Option<SemaphorePermit<'_>>, Option<SemaphorePermit<'_>>) {
+        // Neither semaphore is ever closed.
+        let share = match lane {
+            Lane::Critical => None,
+            Lane::Standard => self.standard_places.acquire().await.ok(),
         };
+        (share, self.places.acquire().await.ok())
+    }
+
+    async fn deliver(&self, mail: &Built, stage: &mut Stage) -> Result<(), Failure> {
         if let Some(mut connection) = self.rested() {
             *stage = Stage::Mail;
             match dialogue(&mut connection, mail, stage).await {

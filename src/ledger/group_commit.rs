@@ -91,12 +91,13 @@ impl Ledger {
         Ok(self.write(Operation::Settle(settle)).await? == Answer::Settled(true))
     }
 
-    /// Writes down what became of an event; durable when it returns.
+    /// Writes down what became of an event; durable when it returns. False, and nothing is changed, when the event was
+    /// done or muted before, or is on its way with another body: then this delivery is a duplicate.
     ///
     /// # Errors
     /// When the ledger was closed meanwhile.
-    pub async fn close_event(&self, close: Close) -> Result<(), LedgerClosed> {
-        self.write(Operation::Close(close)).await.map(drop)
+    pub async fn close_event(&self, close: Close) -> Result<bool, LedgerClosed> {
+        Ok(self.write(Operation::Close(close)).await? == Answer::Closed(true))
     }
 
     /// Forgets a few of the events first seen before `before`; returns how many.

@@ -141,7 +141,7 @@ impl Writing<'_> {
         match operation {
             Operation::Claim(claim) => self.claim(claim).map(Answer::Claim),
             Operation::Settle(settle) => self.settle(settle).map(Answer::Settled),
-            Operation::Close(close) => self.close(close).map(|()| Answer::Closed),
+            Operation::Close(close) => self.close(close).map(Answer::Closed),
             Operation::Sweep { before } => self.sweep(*before).map(Answer::Swept),
         }
     }
@@ -215,8 +215,8 @@ impl Writing<'_> {
             params![key, target.target, self.owner, lease, target.recipient, target.template_version, now];
         let granted = statement.query_row(values, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
         if let Some((epoch, attempt)) = granted {
-            let after_unknown = before.is_some_and(|(state, _)| state == "in_flight" || state == "unknown");
-            return Ok(Held::Granted(Grant { epoch, attempt, after_unknown }));
+            let taken_over = before.is_some_and(|(state, _)| state == "in_flight");
+            return Ok(Held::Granted(Grant { epoch, attempt, taken_over }));
         }
         Ok(match before {
             Some((state, _)) if state == "accepted" => Held::Accepted,
@@ -260,17 +260,18 @@ impl Writing<'_> {
         Ok(settled)
     }
 
-    /// A done or muted event stays so: a late dead letter of a duplicate must not reopen it.
-    fn close(&self, close: &Close) -> rusqlite::Result<()> {
+    /// A done or muted event stays so, and one that is on its way with another body goes on: what a duplicate would
+    /// have come to does not count.
+    fn close(&self, close: &Close) -> rusqlite::Result<bool> {
         let event = &close.event;
         let mut statement = self.transaction.prepare_cached(
             "INSERT INTO event (key, id, type, lane, fingerprint, state, reason, first_seen, updated_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
              ON CONFLICT (key) DO UPDATE SET state = excluded.state, reason = excluded.reason, updated_at = excluded.updated_at
-             WHERE state NOT IN ('done', 'muted')",
+             WHERE state = 'dead' OR (state = 'open' AND fingerprint = excluded.fingerprint)",
         )?;
         let (state, now) = (close.state.as_str(), close.now.as_millisecond());
-        statement.execute(params![
+        let written = statement.execute(params![
             event.key,
             event.id,
             event.event_type,
@@ -280,7 +281,7 @@ impl Writing<'_> {
             close.reason,
             now
         ])?;
-        Ok(())
+        Ok(written == 1)
     }
 
     fn sweep(&self, before: Timestamp) -> rusqlite::Result<usize> {

@@ -2,13 +2,15 @@
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -53,7 +55,7 @@ const HTML: &str = include_str!("page.html");
 
 /// The mails' HTML is shown in sandboxed frames that inherit this: nothing is ever loaded from anywhere.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
-                      img-src data:; frame-src 'self'; base-uri 'none'; form-action 'none'";
+                      img-src data:; frame-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// A paste larger than any event is still answered by the worker's own words.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
@@ -74,6 +76,7 @@ impl Page {
             .route("/api/stream", get(stream))
             .route("/api/events", post(send))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+            .layer(middleware::from_fn(own_names_only))
             .with_state(self);
         axum::serve(listener, router).await
     }
@@ -107,6 +110,19 @@ fn event(news: &News) -> Event {
         News::Event(outcome) => ("event", outcome.clone()),
     };
     Event::default().event(name).data(data.to_string())
+}
+
+/// Another site can make a name of its own lead to this address (DNS rebinding) and would then read everything: only
+/// addresses and `localhost` are answered.
+async fn own_names_only(request: Request, next: Next) -> Response {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
+    let name = name.trim_start_matches('[').trim_end_matches(']');
+    if name == "localhost" || name.parse::<IpAddr>().is_ok() {
+        return next.run(request).await;
+    }
+    (StatusCode::FORBIDDEN, "open this page by its address, for example http://127.0.0.1:8025/\n")
+        .into_response()
 }
 
 /// Only our own content type: another site's page cannot send it without asking first, and is refused.

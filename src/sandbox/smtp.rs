@@ -2,12 +2,14 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use mail_parser::{MessageParser, MimeHeaders};
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::sleep;
 
 use super::Sandbox;
 
@@ -45,8 +47,11 @@ pub(super) async fn start(sandbox: Sandbox, listen: SocketAddr) -> io::Result<So
     let address = listener.local_addr()?;
     tokio::spawn(async move {
         loop {
-            // Out of file descriptors: the next accept may do; a session that fails harms nobody else.
-            let Ok((stream, _)) = listener.accept().await else { continue };
+            let Ok((stream, _)) = listener.accept().await else {
+                // Out of file descriptors: a later accept may do.
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            };
             let session = Session::new(stream, sandbox.clone());
             tokio::spawn(async move { session.run().await });
         }

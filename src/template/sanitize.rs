@@ -1,6 +1,8 @@
 //! What a sender's data may not do to a text: break a line (and with it a header), turn the reading direction, or
 //! smuggle in a link. A device's name is chosen by whoever logs in, and may be chosen by a thief.
 
+use std::net::Ipv4Addr;
+
 use serde_json::Value;
 
 use crate::event::EmailAddress;
@@ -8,21 +10,34 @@ use crate::event::EmailAddress;
 /// Makes every string of an event's data safe to stand in a text.
 pub fn sanitize(data: &mut Value) {
     match data {
-        Value::String(text) => {
-            if let Some(safe) = safe(text) {
-                *text = safe;
+        Value::String(text) => replace(text, false),
+        Value::Array(items) => items.iter_mut().for_each(sanitize),
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                match value {
+                    // Addresses are shown masked, by a helper that has to be able to read them.
+                    Value::String(text) if matches!(name.as_str(), "email" | "auth_email") => {
+                        replace(text, true)
+                    }
+                    value => sanitize(value),
+                }
             }
         }
-        Value::Array(items) => items.iter_mut().for_each(sanitize),
-        Value::Object(fields) => fields.values_mut().for_each(sanitize),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
 
+fn replace(text: &mut String, is_address: bool) {
+    let is_address = is_address && EmailAddress::parse(text).is_ok();
+    if let Some(safe) = safe(text, is_address) {
+        *text = safe;
+    }
+}
+
 /// The text without control and direction characters and with links broken up; `None` when it is safe as it is.
-fn safe(text: &str) -> Option<String> {
+fn safe(text: &str, is_address: bool) -> Option<String> {
     let hidden = text.chars().any(is_hidden);
-    let linked = (has_scheme(text) || has_link(text)) && EmailAddress::parse(text).is_err();
+    let linked = !is_address && (has_scheme(text) || has_host_path(text) || has_link(text));
     if !hidden && !linked {
         return None;
     }
@@ -44,6 +59,13 @@ fn has_scheme(text: &str) -> bool {
     text.contains("://")
 }
 
+/// An IP address with a path or port behind it.
+fn has_host_path(text: &str) -> bool {
+    let host =
+        |word: &str| word.split(['/', ':']).next().map(str::to_owned).filter(|host| host.len() < word.len());
+    text.split_whitespace().filter_map(host).any(|host| host.parse::<Ipv4Addr>().is_ok())
+}
+
 fn has_link(text: &str) -> bool {
     text.contains('.') && link_dots(text).next().is_some()
 }
@@ -60,10 +82,10 @@ fn link_dots(text: &str) -> impl Iterator<Item = usize> {
     })
 }
 
-/// Schemes go, and a space follows each dot that makes a link, or every dot where a scheme said that it is one: still
+/// Schemes go, and a space follows each dot that makes a link, or every dot where something else says that it is one: still
 /// readable, nothing to tap.
 fn break_links(text: &str) -> String {
-    let every_dot = has_scheme(text);
+    let every_dot = has_scheme(text) || has_host_path(text);
     let mut broken = without_schemes(text);
     let dots: Vec<usize> = if every_dot {
         broken.match_indices('.').map(|(dot, _)| dot).collect()
@@ -110,6 +132,8 @@ mod tests {
             ("http://evil.example.com/x", "evil. example. com/x"),
             ("see HTTPS://203.0.113.7/login", "see 203. 0. 113. 7/login"),
             ("http://localhost/x", "localhost/x"),
+            ("203.0.113.7/login", "203. 0. 113. 7/login"),
+            ("evil.jp/login?x=@a.jp", "evil. jp/login?x=@a. jp"),
             ("evil.jp", "evil. jp"),
             ("evil.xn--q9jyb4c", "evil. xn--q9jyb4c"),
             ("evil.example", "evil. example"),
@@ -120,17 +144,17 @@ mod tests {
 
     #[test]
     fn versions_addresses_and_masks_stay_as_they_are() {
-        for text in [
-            "18.1.1",
-            "Chrome 131.0.6778.70",
-            "203.0.113.7",
-            "2001:db8::1",
-            "taro@example.jp",
-            "Android 15.",
-            "Ver.2",
-        ] {
+        for text in ["18.1.1", "Chrome 131.0.6778.70", "203.0.113.7", "2001:db8::1", "Android 15.", "Ver.2"] {
             assert_eq!(cleaned(text), text);
         }
+    }
+
+    #[test]
+    fn an_address_stays_readable_for_its_mask_and_nowhere_else() {
+        let mut data = json!({"previous": {"email": "old@example.jp"}, "device": {"name": "old@example.jp"}});
+        sanitize(&mut data);
+        assert_eq!(data["previous"]["email"], "old@example.jp");
+        assert_eq!(data["device"]["name"], "old@example. jp");
     }
 
     proptest! {
@@ -138,7 +162,7 @@ mod tests {
         fn no_data_brings_a_line_break_into_a_text(text in any::<String>()) {
             let cleaned = cleaned(&text);
             prop_assert!(!cleaned.chars().any(is_hidden));
-            prop_assert!(EmailAddress::parse(&cleaned).is_ok() || !has_link(&cleaned));
+            prop_assert!(!has_link(&cleaned) && !has_scheme(&cleaned));
         }
     }
 }

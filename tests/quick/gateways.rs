@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use mail_parser::MessageParser;
 use serde_json::json;
 use shirase::config::Span;
-use shirase::event::{EmailAddress, PhoneNumber};
+use shirase::event::{EmailAddress, Lane, PhoneNumber};
 use shirase::gateway::{Accepted, Class, Failure, Gateway, Letter, Reason};
 use shirase::plan::Address;
 use shirase::template::Message;
@@ -52,7 +52,13 @@ async fn send_sms(gateway: &Gateway) -> Result<Accepted, Failure> {
     let address = Address::Sms(PhoneNumber::parse(PHONE).expect("a number"));
     let message = Message::Sms { text: TEXT.to_owned() };
     gateway
-        .send(&Letter { reference: REFERENCE, address: &address, message: &message, now: house::time() })
+        .send(&Letter {
+            reference: REFERENCE,
+            address: &address,
+            message: &message,
+            lane: Lane::Critical,
+            now: house::time(),
+        })
         .await
 }
 
@@ -67,7 +73,15 @@ async fn send_mail_to(gateway: &Gateway, to: &str, reference: &str) -> Result<Ac
         text: "本文-sEcReT\n.点で始まる行\n..\n終わり".to_owned(),
         html: Some("<p>本文-sEcReT</p>".to_owned()),
     };
-    gateway.send(&Letter { reference, address: &address, message: &message, now: house::time() }).await
+    gateway
+        .send(&Letter {
+            reference,
+            address: &address,
+            message: &message,
+            lane: Lane::Critical,
+            now: house::time(),
+        })
+        .await
 }
 
 /// Nothing of the message, the address, the credentials or the server's words.

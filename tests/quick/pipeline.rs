@@ -192,8 +192,8 @@ async fn a_refused_number_falls_back_to_mail_at_once_and_a_refused_address_to_sm
     let report = told_by_mail.dispatch(&login(true), 0).await;
     assert_results(&report, &["current.sms failed", "current.email accepted"]);
     assert_eq!(
-        (report.disposition.clone(), report.notifications[0].reason),
-        (Disposition::Done, Some("recipient"))
+        (report.disposition.clone(), report.notifications[0].reason.clone()),
+        (Disposition::Done, Some("recipient".into()))
     );
     assert!(report.notifications[1].why.contains("failed for good"), "{report:?}");
     assert_eq!(told_by_mail.sandbox.mail()[0].to, "taro.auth@example.jp");
@@ -247,7 +247,39 @@ async fn the_schedule_is_followed_and_at_its_end_the_other_channel_takes_over() 
 
     let mut alone = login(false);
     alone["id"] = json!("alone");
+    for attempts in [0, 1] {
+        assert_results(&world.dispatch(&alone, attempts).await, &["current.sms retry"]);
+    }
     assert_dead(&world.dispatch(&alone, 2).await, DeadReason::Exhausted);
+}
+
+#[tokio::test]
+async fn a_fallback_goes_through_the_whole_schedule_too() {
+    let gateway = Http::always(echo(422)).await;
+    let world = world(|config| {
+        sms_through(config, &[&gateway]);
+        // Nobody listens on the discard port.
+        config.email.relays[0].url = "smtp://127.0.0.1:9".parse().expect("a URL");
+    })
+    .await;
+    let first = world.dispatch(&login(true), 0).await;
+    assert_results(&first, &["current.sms failed", "current.email retry"]);
+    assert_eq!(first.disposition, retry(5, 1));
+    assert_eq!(world.dispatch(&login(true), 1).await.disposition, retry(30, 2));
+    assert_dead(&world.dispatch(&login(true), 2).await, DeadReason::Exhausted);
+    assert_eq!(gateway.requests().len(), 1, "what failed for good is not sent again");
+}
+
+#[tokio::test]
+async fn a_duplicate_that_would_mute_or_that_is_late_changes_nothing() {
+    let gateway = Http::always(echo(429)).await;
+    let world = world(|config| sms_through(config, &[&gateway])).await;
+    assert_results(&world.dispatch(&login(false), 0).await, &["current.sms retry"]);
+    let mut late = login(false);
+    late["expires"] = json!("2020-01-01T00:00:00Z");
+    let report = world.dispatch(&late, 0).await;
+    assert_eq!((report.disposition, report.notifications.len()), (Disposition::Done, 0));
+    assert_results(&world.dispatch(&login(false), 1).await, &["current.sms retry"]);
 }
 
 #[tokio::test]
@@ -412,11 +444,12 @@ async fn a_customer_who_wants_to_hear_nothing_hears_nothing_where_policy_allows_
     let world = world(|_| {}).await;
     let mut muted = event("security.login", 1);
     muted["data"]["recipient"]["settings"] = json!({"channel": "none"});
-    for _ in 0..2 {
+    for first in [true, false] {
         let report = world.dispatch(&muted, 0).await;
         assert_eq!(
             (report.disposition, report.muted, report.notifications.len()),
-            (Disposition::Done, true, 0)
+            (Disposition::Done, first, 0),
+            "the second time it is a duplicate"
         );
     }
     assert_eq!(world.sent(), (0, 0));

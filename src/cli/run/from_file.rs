@@ -1,20 +1,19 @@
 //! Events from a file or standard input through the same pipeline. Retries wait in memory; what did not get through is
 //! listed with its line, and running the same file again sends nothing twice.
 
+use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::fs::File;
 use tokio::io::{AsyncBufRead, BufReader, stdin};
 use tokio::sync::Semaphore;
-use tokio::time::{interval, sleep};
+use tokio::time::{interval, sleep, timeout};
 use tokio_util::task::TaskTracker;
 
-use super::super::house::tally;
 use super::super::{NOT_IN_ORDER, Usage};
 use crate::broker::{Entry, EventFile};
 use crate::dispatch::{Dispatcher, Disposition, Incoming, NotificationResult, Report};
@@ -24,92 +23,121 @@ use crate::worker::Stop;
 /// Events that may be known at once, waiting for a retry or being worked on: reading stops there.
 const MAX_PENDING: usize = 10_000;
 
-/// What became of all entries.
+/// Dead letters that the summary lists; beyond that only their number.
+const MAX_LISTED: usize = 1000;
+
+/// One run over one input.
+pub(super) struct FileRun {
+    pub dispatcher: Arc<Dispatcher>,
+    /// Events worked on at once.
+    pub limit: u32,
+    /// After a signal, how long what is in flight may take.
+    pub drain: Duration,
+    /// Print each report as a line of JSON.
+    pub json: bool,
+    pub stop: Stop,
+}
+
+/// What became of the entries so far. Bounded, because a pipe may go on for ever.
 #[derive(Default)]
-struct Outcomes {
-    read: AtomicUsize,
-    ended: Mutex<Vec<(usize, Report)>>,
+struct Summary {
+    read: usize,
+    ended: usize,
+    accepted: BTreeMap<&'static str, usize>,
+    duplicates: usize,
+    muted: usize,
+    dead: usize,
+    listed: Vec<(usize, String)>,
 }
 
-impl Outcomes {
-    fn end(&self, line: usize, report: Report) {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).push((line, report));
-    }
-
-    fn ended(&self) -> usize {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-}
-
-pub(super) async fn run(
+#[derive(Clone)]
+struct Shared {
     dispatcher: Arc<Dispatcher>,
-    file: &Path,
-    limit: usize,
+    summary: Arc<Mutex<Summary>>,
+    working: Arc<Semaphore>,
     json: bool,
-    stop: Stop,
-) -> anyhow::Result<ExitCode> {
-    let outcomes = Arc::new(Outcomes::default());
-    let progress = stderr().is_terminal().then(|| tokio::spawn(show_progress(Arc::clone(&outcomes))));
-    let input: Box<dyn AsyncBufRead + Unpin + Send> = if file == Path::new("-") {
-        Box::new(BufReader::new(stdin()))
-    } else {
-        let opened = File::open(file).await.map_err(|error| Usage(format!("{}: {error}", file.display())))?;
-        Box::new(BufReader::new(opened))
-    };
-    let tasks = TaskTracker::new();
-    let read = read_all(&dispatcher, input, limit, &tasks, &outcomes, &stop).await;
-    tasks.close();
-    tokio::select! {
-        () = tasks.wait() => {}
-        () = stop.soft.cancelled() => {}
-    }
-    if let Some(progress) = progress {
-        progress.abort();
-        eprint!("\r\x1b[K");
-    }
-    let code = summarise(&outcomes, json)?;
-    read.map_err(|error| Usage(format!("{}: {error}", file.display())))?;
-    Ok(code)
 }
 
-async fn read_all(
-    dispatcher: &Arc<Dispatcher>,
-    input: Box<dyn AsyncBufRead + Unpin + Send>,
-    limit: usize,
-    tasks: &TaskTracker,
-    outcomes: &Arc<Outcomes>,
-    stop: &Stop,
-) -> std::io::Result<()> {
-    let mut entries = EventFile::new(input);
-    let (working, pending) = (Arc::new(Semaphore::new(limit)), Arc::new(Semaphore::new(MAX_PENDING)));
-    loop {
-        let entry = tokio::select! {
-            () = stop.soft.cancelled() => return Ok(()),
-            entry = entries.next() => entry?,
+impl FileRun {
+    pub async fn run(self, file: &Path) -> anyhow::Result<ExitCode> {
+        let failed = |error: std::io::Error| Usage(format!("{}: {error}", file.display()));
+        let input: Box<dyn AsyncBufRead + Unpin + Send> = if file == Path::new("-") {
+            Box::new(BufReader::new(stdin()))
+        } else {
+            Box::new(BufReader::new(File::open(file).await.map_err(failed)?))
         };
-        let Some(entry) = entry else { return Ok(()) };
-        outcomes.read.fetch_add(1, Ordering::Relaxed);
-        let Ok(place) = Arc::clone(&pending).acquire_owned().await else { return Ok(()) };
-        let (dispatcher, working, outcomes) =
-            (Arc::clone(dispatcher), Arc::clone(&working), Arc::clone(outcomes));
-        tasks.spawn(async move {
-            let line = entry.line;
-            let report = until_it_ends(&dispatcher, entry, &working).await;
-            outcomes.end(line, report);
-            drop(place);
-        });
+        let shared = Shared {
+            dispatcher: Arc::clone(&self.dispatcher),
+            summary: Arc::default(),
+            working: Arc::new(Semaphore::new(self.limit as usize)),
+            json: self.json,
+        };
+        let progress =
+            stderr().is_terminal().then(|| tokio::spawn(show_progress(Arc::clone(&shared.summary))));
+        let tasks = TaskTracker::new();
+        let read = self.read_all(input, &tasks, &shared).await;
+        tasks.close();
+        tokio::select! {
+            () = tasks.wait() => {}
+            () = self.stop.soft.cancelled() => self.finish_sends(&shared).await,
+        }
+        if let Some(progress) = progress {
+            progress.abort();
+            eprint!("\r\x1b[K");
+        }
+        let code = shared.locked().report();
+        read.map_err(failed)?;
+        Ok(code)
+    }
+
+    async fn read_all(
+        &self,
+        input: Box<dyn AsyncBufRead + Unpin + Send>,
+        tasks: &TaskTracker,
+        shared: &Shared,
+    ) -> std::io::Result<()> {
+        let mut entries = EventFile::new(input);
+        let pending = Arc::new(Semaphore::new(MAX_PENDING));
+        loop {
+            let next = async {
+                let place = Arc::clone(&pending).acquire_owned().await;
+                entries.next().await.map(|entry| (place, entry))
+            };
+            let (place, entry) = tokio::select! {
+                () = self.stop.soft.cancelled() => return Ok(()),
+                next = next => next?,
+            };
+            let Some(entry) = entry else { return Ok(()) };
+            shared.locked().read += 1;
+            let shared = shared.clone();
+            tasks.spawn(async move {
+                let line = entry.line;
+                if let Some(report) = until_it_ends(&shared, entry).await {
+                    shared.end(line, &report);
+                }
+                drop(place);
+            });
+        }
+    }
+
+    /// After a signal: what is being sent may finish; what waits for a retry is left to the next run. Whoever holds all
+    /// permits knows that nothing is being sent.
+    async fn finish_sends(&self, shared: &Shared) {
+        let _ = timeout(self.drain, shared.working.acquire_many(self.limit)).await;
+        shared.working.close();
     }
 }
 
-/// Dispatches one event as often as its schedule says; only working holds a permit, waiting does not.
-async fn until_it_ends(dispatcher: &Dispatcher, entry: Entry, working: &Semaphore) -> Report {
+/// Dispatches one event as often as its schedule says; only working holds a permit, waiting does not. Nothing when the
+/// run was stopped before that.
+async fn until_it_ends(shared: &Shared, entry: Entry) -> Option<Report> {
     let raw = RawEvent::structured(entry.body);
-    let mut incoming = Incoming { lane: lane(dispatcher, &raw), raw, attempts: 0 };
+    let mut incoming = Incoming { lane: lane(&shared.dispatcher, &raw), raw, attempts: 0 };
     loop {
-        let permit = working.acquire().await;
-        let report = dispatcher.dispatch(&incoming).await;
+        let permit = shared.working.acquire().await.ok()?;
+        let report = shared.dispatcher.dispatch(&incoming).await;
         drop(permit);
-        let Disposition::Retry { delay, attempts } = report.disposition else { return report };
+        let Disposition::Retry { delay, attempts } = report.disposition else { return Some(report) };
         incoming.attempts = attempts;
         sleep(delay).await;
     }
@@ -120,48 +148,77 @@ fn lane(dispatcher: &Dispatcher, raw: &RawEvent) -> Lane {
     kind.map_or(Lane::Standard, |kind| kind.policy.lane)
 }
 
-async fn show_progress(outcomes: Arc<Outcomes>) {
+impl Shared {
+    fn locked(&self) -> MutexGuard<'_, Summary> {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end(&self, line: usize, report: &Report) {
+        let mut summary = self.locked();
+        summary.add(line, report);
+        if self.json {
+            let mut value = serde_json::to_value(report).unwrap_or_default();
+            value["line"] = line.into();
+            // A reader that went away (`| head`) does not stop the sending.
+            let _ = writeln!(stdout(), "{value}");
+        }
+    }
+}
+
+impl Summary {
+    fn add(&mut self, line: usize, report: &Report) {
+        if report.result().is_none() {
+            return; // Left alone in a shutdown: not ended.
+        }
+        self.ended += 1;
+        self.muted += usize::from(report.muted);
+        for notification in &report.notifications {
+            match notification.result {
+                NotificationResult::Accepted => *self.accepted.entry(notification.channel).or_default() += 1,
+                NotificationResult::Duplicate => self.duplicates += 1,
+                _ => {}
+            }
+        }
+        if let Disposition::Dead { reason, detail } = &report.disposition {
+            self.dead += 1;
+            if self.listed.len() < MAX_LISTED {
+                self.listed.push((line, format!("{}: {detail}", reason.as_str())));
+            }
+        }
+    }
+
+    /// The closing lines on stderr, and the exit code.
+    fn report(&mut self) -> ExitCode {
+        let told: Vec<String> =
+            self.accepted.iter().map(|(channel, count)| format!("{count} {channel}")).collect();
+        let told = if told.is_empty() { "nothing".to_owned() } else { told.join(", ") };
+        let Self { read, duplicates, muted, dead, .. } = self;
+        eprintln!("{read} events: sent {told}; {duplicates} told before, {muted} muted, {dead} dead");
+        self.listed.sort();
+        for (line, what) in &self.listed {
+            eprintln!("  line {line}: {what}");
+        }
+        if self.dead > self.listed.len() {
+            eprintln!("  and {} more", self.dead - self.listed.len());
+        }
+        let unfinished = self.read - self.ended;
+        if unfinished > 0 {
+            eprintln!("{unfinished} events not finished: run the same file again, nothing is sent twice");
+        }
+        if self.dead == 0 && unfinished == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) }
+    }
+}
+
+async fn show_progress(summary: Arc<Mutex<Summary>>) {
     let mut tick = interval(Duration::from_millis(200));
     loop {
         tick.tick().await;
-        let (read, ended) = (outcomes.read.load(Ordering::Relaxed), outcomes.ended());
+        let (read, ended) = {
+            let summary = summary.lock().unwrap_or_else(PoisonError::into_inner);
+            (summary.read, summary.ended)
+        };
         eprint!("\r\x1b[K{ended} of {read} events");
         // A terminal that is gone shows no progress; the work goes on.
         let _ = stderr().flush();
     }
-}
-
-fn summarise(outcomes: &Outcomes, json: bool) -> anyhow::Result<ExitCode> {
-    let read = outcomes.read.load(Ordering::Relaxed);
-    let mut ended = std::mem::take(&mut *outcomes.ended.lock().unwrap_or_else(PoisonError::into_inner));
-    ended.sort_by_key(|(line, _)| *line);
-    if json {
-        let mut out = stdout().lock();
-        for (line, report) in &ended {
-            let mut value = serde_json::to_value(report)?;
-            value["line"] = (*line).into();
-            writeln!(out, "{value}")?;
-        }
-    }
-    let notifications = ended.iter().flat_map(|(_, report)| &report.notifications);
-    let accepted = notifications.clone().filter(|one| one.result == NotificationResult::Accepted);
-    let told: Vec<String> = tally(accepted.map(|one| one.channel))
-        .iter()
-        .map(|(name, count)| format!("{count} {name}"))
-        .collect();
-    let duplicates = notifications.filter(|one| one.result == NotificationResult::Duplicate).count();
-    let muted = ended.iter().filter(|(_, report)| report.muted).count();
-    let dead: Vec<_> = ended.iter().filter(|(_, report)| report.result() == Some("dead")).collect();
-    let told = if told.is_empty() { "nothing".to_owned() } else { told.join(", ") };
-    eprintln!("{read} events: sent {told}; {duplicates} told before, {muted} muted, {} dead", dead.len());
-    for (line, report) in &dead {
-        if let Disposition::Dead { reason, detail } = &report.disposition {
-            eprintln!("  line {line}: {}: {detail}", reason.as_str());
-        }
-    }
-    let unfinished = read - ended.iter().filter(|(_, report)| report.result().is_some()).count();
-    if unfinished > 0 {
-        eprintln!("{unfinished} events not finished: run the same file again, nothing is sent twice");
-    }
-    Ok(if dead.is_empty() && unfinished == 0 { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
 }

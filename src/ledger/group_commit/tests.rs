@@ -73,7 +73,7 @@ async fn an_accepted_event_is_a_duplicate_ever_after_also_with_another_body_and_
     let path = dir.path().join("l.db");
     let ledger = open(&path);
     let grants = granted(&ledger.claim(claim_of(event("e"), &["current.sms"], 0)).await.expect("open"));
-    assert_eq!(grants, [Grant { epoch: 1, attempt: 1, after_unknown: false }]);
+    assert_eq!(grants, [Grant { epoch: 1, attempt: 1, taken_over: false }]);
     let settle = settle_of("current.sms", 1, NotificationState::Accepted, Some(EventState::Done));
     assert!(ledger.settle(settle).await.expect("open"));
 
@@ -99,7 +99,7 @@ async fn of_three_notifications_only_the_one_to_retry_is_granted_again() {
         assert!(ledger.settle(settle_of(target, 1, state, None)).await.expect("open"));
     }
     let answer = ledger.claim(claim_of(event("e"), &targets, 5)).await.expect("open");
-    let again = Grant { epoch: 2, attempt: 2, after_unknown: false };
+    let again = Grant { epoch: 2, attempt: 2, taken_over: false };
     let failed = Held::Failed { reason: String::new() };
     assert_eq!(answer, ClaimAnswer::Targets(vec![Held::Accepted, Held::Granted(again), failed]));
 }
@@ -112,7 +112,7 @@ async fn a_live_claim_is_busy_and_an_expired_one_is_taken_over_and_fences_its_ol
     let answer = ledger.claim(claim_of(event("e"), &["current.sms"], 30)).await.expect("open");
     assert_eq!(answer, ClaimAnswer::Targets(vec![Held::Busy]));
     let grants = granted(&ledger.claim(claim_of(event("e"), &["current.sms"], 61)).await.expect("open"));
-    assert_eq!(grants, [Grant { epoch: 2, attempt: 2, after_unknown: true }]);
+    assert_eq!(grants, [Grant { epoch: 2, attempt: 2, taken_over: true }]);
     assert!(
         !ledger.settle(settle_of("current.sms", 1, NotificationState::Accepted, None)).await.expect("open")
     );
@@ -129,7 +129,7 @@ async fn a_dead_process_s_claim_is_taken_over_at_once_and_known_as_unknown() {
     granted(&ledger.claim(claim_of(event("e"), &["current.sms"], 0)).await.expect("open"));
     let ledger = closed(ledger, &path).await;
     let grants = granted(&ledger.claim(claim_of(event("e"), &["current.sms"], 1)).await.expect("open"));
-    assert_eq!(grants, [Grant { epoch: 2, attempt: 2, after_unknown: true }]);
+    assert_eq!(grants, [Grant { epoch: 2, attempt: 2, taken_over: true }]);
 }
 
 #[tokio::test]
@@ -146,18 +146,33 @@ async fn another_body_under_the_id_of_an_open_event_is_a_duplicate_and_a_dead_ev
     let dead = Close { event: event("e"), state: EventState::Dead, reason: Some("refused"), now: at(2) };
     ledger.close_event(dead).await.expect("open");
     let grants = granted(&ledger.claim(claim_of(other_body, &["current.sms"], 3)).await.expect("open"));
-    assert_eq!(grants, [Grant { epoch: 2, attempt: 1, after_unknown: false }], "its attempts count anew");
+    assert_eq!(grants, [Grant { epoch: 2, attempt: 1, taken_over: false }], "its attempts count anew");
 }
 
 #[tokio::test]
 async fn a_done_event_is_not_reopened_by_a_late_dead_letter() {
     let dir = tempfile::tempdir().expect("a folder");
     let ledger = open(&dir.path().join("l.db"));
-    for state in [EventState::Done, EventState::Dead] {
-        ledger.close_event(Close { event: event("e"), state, reason: None, now: at(0) }).await.expect("open");
+    for (state, closed) in [(EventState::Done, true), (EventState::Dead, false)] {
+        let close = Close { event: event("e"), state, reason: None, now: at(0) };
+        assert_eq!(ledger.close_event(close).await, Ok(closed));
     }
     let answer = ledger.claim(claim_of(event("e"), &["current.sms"], 1)).await.expect("open");
     assert_eq!(answer, ClaimAnswer::Duplicate);
+}
+
+#[tokio::test]
+async fn another_body_cannot_mute_or_kill_an_event_that_is_on_its_way() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(&dir.path().join("l.db"));
+    granted(&ledger.claim(claim_of(event("e"), &["current.sms"], 0)).await.expect("open"));
+    assert!(ledger.settle(settle_of("current.sms", 1, NotificationState::Retry, None)).await.expect("open"));
+    for state in [EventState::Muted, EventState::Dead] {
+        let other_body = EventRecord { fingerprint: "other".into(), ..event("e") };
+        let close = Close { event: other_body, state, reason: None, now: at(1) };
+        assert_eq!(ledger.close_event(close).await, Ok(false));
+    }
+    granted(&ledger.claim(claim_of(event("e"), &["current.sms"], 2)).await.expect("open"));
 }
 
 #[tokio::test]
@@ -208,7 +223,7 @@ impl Engine for Failing {
         if self.0.load(Ordering::Relaxed) {
             return Err(crate::ledger::EngineError("disk full".to_owned()));
         }
-        Ok(batch.iter().map(|_| Answer::Closed).collect())
+        Ok(batch.iter().map(|_| Answer::Closed(true)).collect())
     }
 }
 
@@ -227,7 +242,7 @@ async fn while_the_engine_cannot_write_callers_wait_and_why_can_be_seen() {
     assert_eq!(ledger.trouble().as_deref(), Some("disk full"));
     assert!(!waiting.is_finished());
     failing.store(false, Ordering::Relaxed);
-    assert_eq!(waiting.await.expect("no panic"), Ok(()));
+    assert_eq!(waiting.await.expect("no panic"), Ok(true));
     assert_eq!(ledger.trouble(), None);
 }
 
