@@ -340,6 +340,8 @@ fn is_enhanced(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
 
     #[test]
@@ -377,6 +379,22 @@ mod tests {
             assert_eq!(lost(stage, Reason::Cut).class, Class::Retryable, "{stage:?}");
         }
         assert_eq!(lost(Stage::FinalDot, Reason::Timeout).class, Class::Unknown);
+    }
+
+    #[tokio::test]
+    async fn a_storm_of_standard_mails_leaves_connections_for_critical_ones() {
+        let config: RelayConfig =
+            serde_json::from_value(serde_json::json!({"name": "r", "url": "smtp://127.0.0.1:9", "pool": 8}))
+                .expect("in order");
+        let relay =
+            Relay::new(&config, &"no-reply@example.jp".parse().expect("a mailbox")).expect("in order");
+        let mut held = Vec::new();
+        while let Some(place) = relay.place(Lane::Standard).now_or_never() {
+            held.push(place);
+        }
+        assert_eq!(held.len(), 6);
+        held.extend([relay.place(Lane::Critical).await, relay.place(Lane::Critical).await]);
+        assert!(relay.place(Lane::Critical).now_or_never().is_none(), "the pool is the limit for all");
     }
 
     #[test]

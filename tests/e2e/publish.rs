@@ -68,9 +68,12 @@ fn publishing_tells_wrong_usage_from_a_broker_that_is_not_there() {
 
     let nobody = house.config().replace(&house.amqp.port().to_string(), &free_port().to_string());
     let nobody = scratch.write("nobody.toml", &nobody);
-    scratch.write("one.json", &event("security.login", "1", Value::Null).to_string());
-    let ended = publish(&nobody, "one.json");
+    // More than are on their way at once: what was not even tried is not confirmed either.
+    let event = |number: usize| format!("{}\n", event("security.login", &number.to_string(), Value::Null));
+    scratch.write("many.jsonl", &(1..=300).map(event).collect::<String>());
+    let ended = publish(&nobody, "many.jsonl");
     assert_eq!(ended.status.code(), Some(1), "{}", printed(&ended));
-    assert!(printed(&ended).contains("0 of 1 events confirmed"), "{}", printed(&ended));
-    assert!(printed(&ended).contains("one.json:1: not confirmed"), "{}", printed(&ended));
+    assert!(printed(&ended).contains("0 of 300 events confirmed"), "{}", printed(&ended));
+    assert!(printed(&ended).contains("many.jsonl:1: not confirmed"), "{}", printed(&ended));
+    assert!(printed(&ended).contains("many.jsonl:257: not tried"), "{}", printed(&ended));
 }

@@ -1,7 +1,13 @@
 //! The shipped binary, from an empty folder: what it says, where, and with which exit code.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -778,6 +784,54 @@ fn a_stop_in_the_middle_of_a_file_says_what_is_left_and_the_next_run_sends_it() 
     let sandbox = RunningSandbox::start();
     let desk = desk.with("SHIRASE_SMS__GATEWAYS__0__URL", &sandbox.sms);
     assert_contains(&run_file(&desk, &[], &events).expect(0).err, &["1 events: sent 1 sms"]);
+}
+
+/// A gateway that takes a second for each request; its URL, and how many it has answered.
+fn slow_gateway() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("listens");
+    let url = format!("http://{}/sms", listener.local_addr().expect("an address"));
+    let answered = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&answered);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, count) = (stream.expect("a connection"), Arc::clone(&count));
+            thread::spawn(move || {
+                let mut request = [0; 4096];
+                let _ = stream.read(&mut request);
+                thread::sleep(Duration::from_secs(1));
+                let _ =
+                    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
+                count.fetch_add(1, Ordering::SeqCst);
+            });
+        }
+    });
+    (url, answered)
+}
+
+#[test]
+fn a_stop_lets_what_is_being_sent_arrive_and_the_next_run_sends_nothing_twice() {
+    let (url, answered) = slow_gateway();
+    let desk = Desk::new().with("SHIRASE_SMS__GATEWAYS__0__URL", &url);
+    let events: Vec<Value> =
+        (1..=3).map(|number| event(&format!("s-{number}"), "security.login.new_device", 1)).collect();
+    desk.scratch.write("events.jsonl", &lines(&events));
+    // Standard input stays open, so that only the signal ends the run; it comes while the gateway thinks.
+    let line = "(cat events.jsonl; sleep 4) | ($shirase run --events - & sleep 0.6; kill -TERM $!; wait $!)";
+    let ran = desk.shell(line);
+    assert_contains(&ran.err, &["3 events: sent 3 sms"]);
+    assert_eq!(answered.load(Ordering::SeqCst), 3);
+    let again = run_file(&desk, &[], &lines(&events)).expect(0);
+    assert_contains(&again.err, &["3 events: sent nothing; 3 told before"]);
+    assert_eq!(answered.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn a_worker_does_not_begin_with_a_text_that_check_refuses() {
+    let desk = desk_with_house();
+    replace(&desk, "templates/ja/security.login/sms.hbs", "{{> sms-head}}", "{{> sms-head}}{{device.nmae}}");
+    assert_contains(&desk.run(&["check"]).expect(1).out, &["security.login/sms.hbs:1:", "device.nmae"]);
+    let ran = run_file(&desk, &[], &lines(&[event("s-1", "security.login.new_device", 1)])).expect(2);
+    assert_contains(&ran.err, &["security.login/sms.hbs:1:", "device.nmae"]);
 }
 
 #[test]
