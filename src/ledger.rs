@@ -198,6 +198,9 @@ pub struct Settle {
     pub provider_id: Option<String>,
     /// Why it failed.
     pub reason: Option<Cow<'static, str>>,
+    /// When it may be claimed again, for one to be tried again: a duplicate must not bring a retry forward, or thirty
+    /// copies of an event would use its schedule up within seconds.
+    pub not_before: Timestamp,
     /// Also closes the event, in the same transaction.
     pub close: Option<EventState>,
     /// The current time.

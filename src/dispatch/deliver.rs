@@ -257,6 +257,15 @@ impl Dispatcher {
         }
     }
 
+    /// Half of the delay, because jitter shortens it.
+    fn not_before(&self, verdict: Verdict) -> Timestamp {
+        let now = self.clock.now();
+        match verdict {
+            Verdict::Again(delay) => now.saturating_add(delay / 2).unwrap_or(now),
+            Verdict::Told | Verdict::Busy | Verdict::GivenUp(_) => now,
+        }
+    }
+
     fn settlement(
         &self,
         journey: &Journey<'_>,
@@ -283,6 +292,7 @@ impl Dispatcher {
             gateway: ending.report.gateway.clone(),
             provider_id,
             reason: ending.report.reason.clone(),
+            not_before: self.not_before(ending.verdict),
             close: (journey.alone && ending.verdict == Verdict::Told).then_some(EventState::Done),
             now: self.clock.now(),
         }

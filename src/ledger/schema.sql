@@ -22,7 +22,7 @@ CREATE TABLE notification (
   owner            TEXT NOT NULL,
   epoch            INTEGER NOT NULL,  -- fences settlements
   attempt          INTEGER NOT NULL,
-  lease_until      INTEGER NOT NULL,
+  lease_until      INTEGER NOT NULL,  -- not to be claimed before: the lease's end, or half of a retry's delay
   recipient        TEXT NOT NULL,     -- HMAC of the address
   template_version TEXT NOT NULL,
   gateway          TEXT,

@@ -187,7 +187,7 @@ impl Writing<'_> {
                 claim.event.fingerprint,
                 now
             ])?;
-            let anew = "UPDATE notification SET attempt = 0, state = iif(state = 'failed', 'retry', state)
+            let anew = "UPDATE notification SET attempt = 0, lease_until = 0, state = iif(state = 'failed', 'retry', state)
                         WHERE event_key = ?1 AND state <> 'accepted'";
             self.transaction.prepare_cached(anew)?.execute([&claim.event.key])?;
             return Ok(true);
@@ -206,7 +206,7 @@ impl Writing<'_> {
                state = 'in_flight', owner = excluded.owner, epoch = epoch + 1, attempt = attempt + 1,
                lease_until = excluded.lease_until, recipient = excluded.recipient,
                template_version = excluded.template_version, updated_at = excluded.updated_at
-             WHERE state IN ('retry', 'unknown')
+             WHERE (state IN ('retry', 'unknown') AND (lease_until <= excluded.updated_at OR owner <> excluded.owner))
                 OR (state = 'in_flight' AND (lease_until < excluded.updated_at OR owner <> excluded.owner))
              RETURNING epoch, attempt",
         )?;
@@ -234,7 +234,8 @@ impl Writing<'_> {
 
     fn settle(&self, settle: &Settle) -> rusqlite::Result<bool> {
         let mut statement = self.transaction.prepare_cached(
-            "UPDATE notification SET state = ?1, gateway = ?2, provider_id = ?3, reason = ?4, updated_at = ?5
+            "UPDATE notification
+             SET state = ?1, gateway = ?2, provider_id = ?3, reason = ?4, updated_at = ?5, lease_until = ?10
              WHERE event_key = ?6 AND target = ?7 AND owner = ?8 AND epoch = ?9 AND state = 'in_flight'",
         )?;
         let now = settle.now.as_millisecond();
@@ -247,7 +248,8 @@ impl Writing<'_> {
             settle.event_key,
             settle.target,
             self.owner,
-            settle.epoch
+            settle.epoch,
+            settle.not_before.as_millisecond()
         ])? == 1;
         if let Some(state) = settle.close.filter(|_| settled) {
             let update = "UPDATE event SET state = ?2, updated_at = ?3 WHERE key = ?1";

@@ -786,43 +786,49 @@ fn a_stop_in_the_middle_of_a_file_says_what_is_left_and_the_next_run_sends_it() 
     assert_contains(&run_file(&desk, &[], &events).expect(0).err, &["1 events: sent 1 sms"]);
 }
 
-/// A gateway that takes a second for each request; its URL, and how many it has answered.
+/// A gateway that thinks for two seconds; its URL, and how many requests it has been given.
 fn slow_gateway() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("listens");
     let url = format!("http://{}/sms", listener.local_addr().expect("an address"));
-    let answered = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&answered);
+    let given = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&given);
     thread::spawn(move || {
         for stream in listener.incoming() {
             let (mut stream, count) = (stream.expect("a connection"), Arc::clone(&count));
             thread::spawn(move || {
                 let mut request = [0; 4096];
                 let _ = stream.read(&mut request);
-                thread::sleep(Duration::from_secs(1));
+                count.fetch_add(1, Ordering::SeqCst);
+                thread::sleep(Duration::from_secs(2));
                 let _ =
                     stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}");
-                count.fetch_add(1, Ordering::SeqCst);
             });
         }
     });
-    (url, answered)
+    (url, given)
 }
 
 #[test]
 fn a_stop_lets_what_is_being_sent_arrive_and_the_next_run_sends_nothing_twice() {
-    let (url, answered) = slow_gateway();
+    let (url, given) = slow_gateway();
     let desk = Desk::new().with("SHIRASE_SMS__GATEWAYS__0__URL", &url);
     let events: Vec<Value> =
         (1..=3).map(|number| event(&format!("s-{number}"), "security.login.new_device", 1)).collect();
     desk.scratch.write("events.jsonl", &lines(&events));
-    // Standard input stays open, so that only the signal ends the run; it comes while the gateway thinks.
-    let line = "(cat events.jsonl; sleep 4) | ($shirase run --events - & sleep 0.6; kill -TERM $!; wait $!)";
-    let ran = desk.shell(line);
-    assert_contains(&ran.err, &["3 events: sent 3 sms"]);
-    assert_eq!(answered.load(Ordering::SeqCst), 3);
+    let mut command = desk.command(house::BINARY);
+    command.args(["run", "--events", "events.jsonl"]);
+    command.stderr(fs::File::create(desk.scratch.join("stderr")).expect("our folder"));
+    let guard = crate::support::Guard::start(&desk.scratch, &mut command);
+    let patience = Duration::from_secs(30);
+    let all = || (given.load(Ordering::SeqCst) == 3).then_some(());
+    crate::support::eventually(patience, "three requests at the gateway", all);
+    guard.signal("TERM");
+    assert_eq!(guard.wait(patience).code(), Some(0), "everything ended");
+    assert_contains(&desk.scratch.read("stderr"), &["3 events: sent 3 sms"]);
+
     let again = run_file(&desk, &[], &lines(&events)).expect(0);
     assert_contains(&again.err, &["3 events: sent nothing; 3 told before"]);
-    assert_eq!(answered.load(Ordering::SeqCst), 3);
+    assert_eq!(given.load(Ordering::SeqCst), 3);
 }
 
 #[test]

@@ -28,10 +28,14 @@ use crate::script::{Http, Reply, Smtp, Stage, answer, cut};
 struct World {
     dispatcher: Dispatcher,
     sandbox: Sandbox,
+    /// Of the clock that [`world`] gives; a retry comes when its time has come.
+    hands: Hands,
 }
 
 async fn world(change: impl FnOnce(&mut Config)) -> World {
-    world_at(Clock::fixed(house::time()), house::templates(), change).await
+    let hands = Hands::default();
+    let world = world_at(hands.clock(), house::templates(), change).await;
+    World { hands, ..world }
 }
 
 async fn world_at(clock: Clock, templates: TemplateSet, change: impl FnOnce(&mut Config)) -> World {
@@ -53,7 +57,7 @@ async fn world_at(clock: Clock, templates: TemplateSet, change: impl FnOnce(&mut
         prefixes: config.sms.prefixes,
         schedule: Schedule::new(&config.retry),
     };
-    World { dispatcher, sandbox }
+    World { dispatcher, sandbox, hands: Hands::default() }
 }
 
 /// These servers instead of the sandbox's SMS gateway, tried in this order.
@@ -79,6 +83,9 @@ fn mail_through(config: &mut Config, server: &Smtp) {
 
 impl World {
     async fn dispatch(&self, event: &Value, attempts: u32) -> Report {
+        if attempts > 0 {
+            self.hands.forward(30);
+        }
         let raw = RawEvent::structured(event.to_string());
         self.dispatcher.dispatch(&Incoming { raw, lane: shirase::event::Lane::Critical, attempts }).await
     }

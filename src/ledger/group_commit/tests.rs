@@ -40,7 +40,18 @@ fn claim_of(event: EventRecord, targets: &[&str], seconds: i64) -> Claim {
 fn settle_of(target: &str, epoch: i64, state: NotificationState, close: Option<EventState>) -> Settle {
     let (gateway, provider_id, reason) = (Some("primary".to_owned()), None, None);
     let (event_key, target) = ("/t\u{1f}e".to_owned(), target.to_owned());
-    Settle { event_key, target, epoch, state, gateway, provider_id, reason, close, now: at(1) }
+    Settle {
+        event_key,
+        target,
+        epoch,
+        state,
+        gateway,
+        provider_id,
+        reason,
+        not_before: at(1),
+        close,
+        now: at(1),
+    }
 }
 
 fn granted(answer: &ClaimAnswer) -> Vec<Grant> {
@@ -102,6 +113,18 @@ async fn of_three_notifications_only_the_one_to_retry_is_granted_again() {
     let again = Grant { epoch: 2, attempt: 2, taken_over: false };
     let failed = Held::Failed { reason: String::new() };
     assert_eq!(answer, ClaimAnswer::Targets(vec![Held::Accepted, Held::Granted(again), failed]));
+}
+
+#[tokio::test]
+async fn a_duplicate_does_not_bring_a_retry_forward() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let ledger = open(&dir.path().join("l.db"));
+    granted(&ledger.claim(claim_of(event("e"), &["current.sms"], 0)).await.expect("open"));
+    let settle = Settle { not_before: at(30), ..settle_of("current.sms", 1, NotificationState::Retry, None) };
+    assert!(ledger.settle(settle).await.expect("open"));
+    let early = ledger.claim(claim_of(event("e"), &["current.sms"], 29)).await.expect("open");
+    assert_eq!(early, ClaimAnswer::Targets(vec![Held::Busy]));
+    granted(&ledger.claim(claim_of(event("e"), &["current.sms"], 30)).await.expect("open"));
 }
 
 #[tokio::test]
