@@ -1,6 +1,7 @@
 //! The same event more than once.
 
-use std::time::Duration;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -26,6 +27,23 @@ fn an_event_published_thirty_times_at_once_reaches_the_customer_once() {
     house.publish(&withdrawal(1));
     house.wait_ended(1);
     assert_eq!(gateway.asked().len(), 1);
+    house.stop_and_assert_empty(&worker);
+    house.assert_no_dead_letters();
+}
+
+#[test]
+fn thirty_copies_during_an_outage_do_not_use_the_schedule_up() {
+    let (outage, first) = (Duration::from_millis(1500), OnceLock::new());
+    let gateway = Gateway::scripted(move |_, _| {
+        let began: &Instant = first.get_or_init(Instant::now);
+        if began.elapsed() < outage { Answer::Status(429) } else { Answer::Accept }
+    });
+    let house = House::new("thirty-outage").gateways(&[gateway.url()]);
+    let worker = house.start();
+    house.publish_all(&vec![withdrawal(1); 30]);
+    house.wait_ended(30);
+    let asked = gateway.asked().len();
+    assert!((2..=4).contains(&asked), "asked {asked} times: once, and once for each step at most");
     house.stop_and_assert_empty(&worker);
     house.assert_no_dead_letters();
 }
