@@ -33,8 +33,10 @@ impl Check {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let house = House::load(self.config.config.as_deref())?;
         let mut checked = rehearse(&house)?;
-        if self.connect {
-            checked.findings.extend(connections(&house).await);
+        match Gateways::new(&house.config.sms, &house.config.email) {
+            Err(error) => checked.findings.push(error.to_string()),
+            Ok(gateways) if self.connect => checked.findings.extend(connections(&house, &gateways).await),
+            Ok(_) => {}
         }
         self.report(&house, &checked)?;
         Ok(if checked.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
@@ -68,7 +70,7 @@ impl Check {
     }
 }
 
-async fn connections(house: &House) -> Vec<String> {
+async fn connections(house: &House, gateways: &Gateways) -> Vec<String> {
     let mut findings = Vec::new();
     let config = &house.config;
     let names = Names::new(&config.broker, &house.catalog, Schedule::new(&config.retry).steps());
@@ -82,16 +84,10 @@ async fn connections(house: &House) -> Vec<String> {
         Ok(_) | Err(OpenError::InUse(_)) => {}
         Err(error) => findings.push(format!("ledger.url: {error}")),
     }
-    match Gateways::new(&config.sms, &config.email) {
-        Err(error) => findings.push(error.to_string()),
-        Ok(gateways) => {
-            for gateway in gateways.iter() {
-                if let Err(failure) = gateway.probe().await {
-                    let section =
-                        if gateway.channel() == Channel::Sms { "sms.gateways" } else { "email.relays" };
-                    findings.push(format!("{section} \"{}\": {failure}", gateway.name()));
-                }
-            }
+    for gateway in gateways.iter() {
+        if let Err(failure) = gateway.probe().await {
+            let section = if gateway.channel() == Channel::Sms { "sms.gateways" } else { "email.relays" };
+            findings.push(format!("{section} \"{}\": {failure}", gateway.name()));
         }
     }
     findings
