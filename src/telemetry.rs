@@ -321,10 +321,10 @@ pub fn broker_connected(role: &'static str, host: &str) {
 }
 
 /// A broker connection failed or ended; it will be tried again.
-pub fn broker_lost(role: &'static str, detail: &str, retry_in: Duration) {
+pub fn broker_lost(role: &'static str, host: &str, detail: &str, retry_in: Duration) {
     counter!("shirase_broker_connections_total", "role" => role, "result" => "lost").increment(1);
     let retry_ms = u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX);
-    warn!(role, detail, retry_ms, "broker connection lost; trying again");
+    warn!(role, host, detail, retry_ms, "broker connection lost; trying again");
 }
 
 /// A retry or dead letter could not be handed to the broker; it is tried until it can.

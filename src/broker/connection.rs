@@ -71,7 +71,7 @@ pub(super) async fn supervise<F, Fut>(
         };
         let Err(error) = ended else { return };
         let pause = pauses.next().unwrap_or(Duration::from_secs(10));
-        telemetry::broker_lost(role, &error.to_string(), pause);
+        telemetry::broker_lost(role, &url.to_string(), &error.to_string(), pause);
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(pause) => {}
