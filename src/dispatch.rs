@@ -107,7 +107,7 @@ impl Dispatcher {
         let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
         let held = match self.ledger.claim(claim).await? {
             ClaimAnswer::Targets(held) => held,
-            ClaimAnswer::Duplicate => return Ok(report.duplicate(&notifications)),
+            ClaimAnswer::Duplicate => return Ok(report.told_before(&notifications)),
         };
         let jobs = notifications.iter().zip(rendered).zip(held);
         let endings = join_all(jobs.map(|((notification, rendered), held)| {
@@ -165,6 +165,7 @@ impl Dispatcher {
     async fn muted(&self, mut report: Report, event: EventRecord) -> Result<Report, LedgerClosed> {
         let close = Close { event, state: EventState::Muted, reason: None, now: self.clock.now() };
         report.muted = self.ledger.close_event(close).await?;
+        report.duplicate = !report.muted;
         Ok(report)
     }
 
@@ -179,6 +180,8 @@ impl Dispatcher {
             Close { event, state: EventState::Dead, reason: Some(reason.as_str()), now: self.clock.now() };
         if self.ledger.close_event(close).await? {
             report.disposition = Disposition::Dead { reason, detail };
+        } else {
+            report.duplicate = true;
         }
         Ok(report)
     }

@@ -49,6 +49,8 @@ pub struct Report {
     pub disposition: Disposition,
     /// The customer chose not to be told.
     pub muted: bool,
+    /// The event was done or muted before, or is on its way with another body.
+    pub duplicate: bool,
     /// How often it was tried, this time included.
     pub attempts: u32,
     /// One for each notification, fallbacks included.
@@ -123,6 +125,7 @@ impl Report {
             lane: incoming.lane,
             disposition,
             muted: false,
+            duplicate: false,
             attempts,
             notifications: Vec::new(),
         }
@@ -136,12 +139,14 @@ impl Report {
             lane: incoming.lane,
             disposition: Disposition::Done,
             muted: false,
+            duplicate: false,
             attempts: incoming.attempts.saturating_add(1),
             notifications: Vec::new(),
         }
     }
 
-    pub(super) fn duplicate(mut self, notifications: &[Notification]) -> Self {
+    pub(super) fn told_before(mut self, notifications: &[Notification]) -> Self {
+        self.duplicate = true;
         self.notifications = notifications
             .iter()
             .map(|notification| NotificationReport::of(notification, None, NotificationResult::Duplicate))

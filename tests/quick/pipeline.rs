@@ -285,7 +285,7 @@ async fn a_duplicate_that_would_mute_or_that_is_late_changes_nothing() {
     let mut late = login(false);
     late["expires"] = json!("2020-01-01T00:00:00Z");
     let report = world.dispatch(&late, 0).await;
-    assert_eq!((report.disposition, report.notifications.len()), (Disposition::Done, 0));
+    assert_eq!((report.disposition, report.duplicate), (Disposition::Done, true));
     assert_results(&world.dispatch(&login(false), 1).await, &["current.sms retry"]);
 }
 
@@ -454,9 +454,8 @@ async fn a_customer_who_wants_to_hear_nothing_hears_nothing_where_policy_allows_
     for first in [true, false] {
         let report = world.dispatch(&muted, 0).await;
         assert_eq!(
-            (report.disposition, report.muted, report.notifications.len()),
-            (Disposition::Done, first, 0),
-            "the second time it is a duplicate"
+            (report.disposition, report.muted, report.duplicate, report.notifications.len()),
+            (Disposition::Done, first, !first, 0)
         );
     }
     assert_eq!(world.sent(), (0, 0));
@@ -730,7 +729,7 @@ fn whatever_comes_ends_in_a_disposition_and_is_sent_at_most_once() {
         let after = world.sent();
         prop_assert_eq!(after.0 + after.1 - before.0 - before.1, accepted);
         match &report.disposition {
-            Disposition::Done => prop_assert!(report.muted || !report.notifications.is_empty()),
+            Disposition::Done => prop_assert!(report.muted || report.duplicate || !report.notifications.is_empty()),
             Disposition::Dead { detail, .. } => prop_assert!(!detail.is_empty() && accepted == 0),
             Disposition::Retry { .. } | Disposition::Abandon => prop_assert!(false, "all gateways work: {:?}", report),
         }
