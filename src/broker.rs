@@ -1,6 +1,6 @@
 //! RabbitMQ: the only part that names lapin.
 //!
-//! lapin's auto-recovery is off (it hangs for good once its budget is spent); [`supervise`] connects, declares and
+//! lapin's auto-recovery is off (it hangs for good once its budget is spent); `connection::supervise` connects, declares and
 //! consumes anew after whatever happened. Every operation has a timeout. Each lane and the publisher have a connection
 //! of their own, so that a blocked publisher can still acknowledge and a full lane can't slow another.
 
