@@ -128,14 +128,7 @@ impl<H: Handle> Consumer<H> {
         permits: &Arc<Semaphore>,
         in_flight: &TaskTracker,
     ) -> Result<(), BrokerError> {
-        topology::prepare(connection, &self.names).await?;
-        let queue = self.names.lane(self.lane);
-        let channel = channel(connection).await?;
-        within(channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
-        let options = BasicConsumeOptions::default();
-        let consuming =
-            channel.basic_consume(queue.as_str().into(), CONSUMER_TAG.into(), options, FieldTable::default());
-        let mut deliveries = within(consuming).await?;
+        let (channel, mut deliveries) = self.subscribe(connection).await?;
         self.consuming.send_replace(None);
 
         let (done, finished) = mpsc::unbounded_channel();
@@ -157,7 +150,7 @@ impl<H: Handle> Consumer<H> {
                 Ok(Some(Ok(delivery))) => delivery,
                 Ok(Some(Err(error))) => break Err(error.into()),
                 Ok(None) => break Err(BrokerError::Cancelled),
-                Err(_idle) => match self.look(connection, &queue).await {
+                Err(_idle) => match self.look(connection).await {
                     Ok(()) => continue,
                     Err(error) => break Err(error),
                 },
@@ -179,6 +172,18 @@ impl<H: Handle> Consumer<H> {
             acker.abort();
         }
         ended
+    }
+
+    /// Declares the topology and begins to consume.
+    async fn subscribe(&self, connection: &Connection) -> Result<(Channel, lapin::Consumer), BrokerError> {
+        topology::prepare(connection, &self.names).await?;
+        let channel = channel(connection).await?;
+        within(channel.basic_qos(self.prefetch, BasicQosOptions::default())).await?;
+        let queue = self.names.lane(self.lane).into();
+        let options = BasicConsumeOptions::default();
+        let consuming = channel.basic_consume(queue, CONSUMER_TAG.into(), options, FieldTable::default());
+        let deliveries = within(consuming).await?;
+        Ok((channel, deliveries))
     }
 
     /// After a soft stop: no more deliveries; what is in flight may finish, and be acknowledged, until the hard stop.
@@ -205,9 +210,9 @@ impl<H: Handle> Consumer<H> {
     }
 
     /// Whether the queue is still there and has a consumer, asked on a channel of its own because a "no" closes it.
-    async fn look(&self, connection: &Connection, queue: &str) -> Result<(), BrokerError> {
+    async fn look(&self, connection: &Connection) -> Result<(), BrokerError> {
         let channel = channel(connection).await?;
-        let consumers = topology::consumers(&channel, queue).await?;
+        let consumers = topology::consumers(&channel, &self.names.lane(self.lane)).await?;
         within(channel.close(200, "done".into())).await?;
         // Deleted and declared again by somebody, and our cancel was lost on the way.
         if consumers == 0 { Err(BrokerError::Cancelled) } else { Ok(()) }
