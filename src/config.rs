@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::check::{ConfigError, Problem};
-pub use self::layers::{BUILT_IN, process_environment};
+pub use self::layers::process_environment;
 pub(crate) use self::values::text_value;
 pub use self::values::{Secret, Span, TextValue};
 use crate::admin::HttpConfig;

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::load::TemplateProblem;
-pub use self::segments::{Encoding, Segments, graphemes, segments};
+pub use self::segments::{Encoding, Segments, segments};
 use crate::event::Event;
 use crate::plan::{Channel, Notification};
 

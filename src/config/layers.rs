@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::check::{ConfigError, Problem, schema};
 
 /// `config/shirase.toml` as the binary carries it.
-pub const BUILT_IN: &str = include_str!("../../config/shirase.toml");
+const BUILT_IN: &str = include_str!("../../config/shirase.toml");
 
 /// In the built-in file these keys show how a house would set them; the binary itself uses what it carries.
 const ONLY_IN_FILES: [(&str, &str); 2] = [("templates", "dir"), ("catalog", "dir")];

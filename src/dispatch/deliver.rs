@@ -92,7 +92,10 @@ pub(super) fn disposition(endings: &[Ending], schedule: &Schedule, attempts: u32
 
 /// `current.sms: recipient (HTTP 422)` for each notification that was given up.
 fn detail(endings: &[Ending]) -> String {
-    let failed = endings.iter().filter(|ending| ending.report.result != NotificationResult::Accepted);
+    let told = |ending: &&Ending| {
+        matches!(ending.report.result, NotificationResult::Accepted | NotificationResult::Duplicate)
+    };
+    let failed = endings.iter().filter(|ending| !told(ending));
     let words = failed.map(|ending| {
         let report = &ending.report;
         let detail = report.detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
@@ -257,7 +260,7 @@ impl Dispatcher {
         }
     }
 
-    /// Half of the delay, because jitter shortens it.
+    /// Half of the delay: jitter shortens it by that much at most (`retry.jitter`).
     fn not_before(&self, verdict: Verdict) -> Timestamp {
         let now = self.clock.now();
         match verdict {

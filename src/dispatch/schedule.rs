@@ -13,9 +13,9 @@ use crate::config::Span;
 pub struct RetryConfig {
     /// The delay before each further attempt, whole seconds; after the last one the event is a dead letter.
     pub schedule: Vec<Span>,
-    /// Delays are shortened by a random part of this share, 0 to 0.9, so that what failed together doesn't come back
+    /// Delays are shortened by a random part of this share, 0 to 0.5, so that what failed together doesn't come back
     /// together.
-    #[schemars(range(min = 0.0, max = 0.9))]
+    #[schemars(range(min = 0.0, max = 0.5))]
     pub jitter: f64,
 }
 

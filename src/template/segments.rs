@@ -4,7 +4,6 @@
 //! septets or 70 UTF-16 units in one message; 153 or 67 in each part of a longer one.
 
 use serde::Serialize;
-use unicode_segmentation::UnicodeSegmentation;
 
 /// The alphabet that a text needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -75,11 +74,6 @@ fn parts(text: &str, encoding: Encoding, part: usize) -> usize {
         used += units;
     }
     parts
-}
-
-/// What a person would call the characters of a text (ガ written as two code points is one).
-pub fn graphemes(text: &str) -> usize {
-    text.graphemes(true).count()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::amqp::Amqp;
 use crate::events::{login, withdrawal};
 use crate::gateway::{Answer, Gateway};
 use crate::house::{House, PATIENCE, block_on};
-use crate::support::{RabbitMq, eventually, http_get, try_http_get};
+use crate::support::{RabbitMq, Worker, eventually, http_get, try_http_get};
 
 const EVENTS: usize = 300;
 
@@ -63,6 +63,18 @@ fn assert_each_once(gateway: &Gateway) {
     assert_eq!(gateway.by_number().len(), EVENTS);
 }
 
+/// Every event arrives, each once, and nothing is left anywhere.
+#[track_caller]
+fn assert_all_arrive_once(house: &House, worker: &Worker, gateway: &Gateway) {
+    eventually(PATIENCE, "every event at the gateway", || {
+        (gateway.by_number().len() == EVENTS).then_some(())
+    });
+    wait_quiet(house);
+    assert_each_once(gateway);
+    house.stop(worker);
+    house.assert_no_dead_letters();
+}
+
 #[test]
 fn a_broker_that_is_killed_and_started_again_under_load_costs_no_confirmed_event_and_repeats_none() {
     let broker = own_node();
@@ -76,13 +88,7 @@ fn a_broker_that_is_killed_and_started_again_under_load_costs_no_confirmed_event
     broker.start_again();
     publishing.join().expect("all confirmed");
     worker.wait_ready(house.http, PATIENCE);
-    eventually(PATIENCE, "every event at the gateway", || {
-        (gateway.by_number().len() == EVENTS).then_some(())
-    });
-    wait_quiet(&house);
-    assert_each_once(&gateway);
-    house.stop(&worker);
-    house.assert_no_dead_letters();
+    assert_all_arrive_once(&house, &worker, &gateway);
 }
 
 #[test]
@@ -167,13 +173,7 @@ fn a_broker_that_freezes_and_thaws_costs_no_event_and_repeats_none() {
     eventually(PATIENCE, "/readyz to say so", || (http_get(house.http, "/readyz").0 == 503).then_some(()));
     broker.cont();
     worker.wait_ready(house.http, PATIENCE);
-    eventually(PATIENCE, "every event at the gateway", || {
-        (gateway.by_number().len() == EVENTS).then_some(())
-    });
-    wait_quiet(&house);
-    assert_each_once(&gateway);
-    house.stop(&worker);
-    house.assert_no_dead_letters();
+    assert_all_arrive_once(&house, &worker, &gateway);
 }
 
 #[test]

@@ -261,6 +261,18 @@ async fn the_schedule_is_followed_and_at_its_end_the_other_channel_takes_over() 
 }
 
 #[tokio::test]
+async fn a_dead_letter_names_only_what_was_not_told() {
+    let gateway = Http::always(echo(422)).await;
+    let world = world(|config| sms_through(config, &[&gateway])).await;
+    for told in ["accepted", "duplicate"] {
+        let report = world.dispatch(&event("security.esim.reissued", 1), 0).await;
+        assert_results(&report, &["current.sms failed", &format!("current.email {told}")]);
+        let Disposition::Dead { detail, .. } = report.disposition else { panic!("{report:?}") };
+        assert_eq!(detail, "current.sms: recipient (HTTP 422)");
+    }
+}
+
+#[tokio::test]
 async fn a_fallback_goes_through_the_whole_schedule_too() {
     let gateway = Http::always(echo(422)).await;
     let world = world(|config| {
