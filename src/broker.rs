@@ -61,4 +61,9 @@ pub mod header {
     pub const REASON: &str = "x-shirase-reason";
     /// Where and what, for a person.
     pub const DETAIL: &str = "x-shirase-detail";
+    /// How often the event was given up, this time included on a dead letter. What is put back carries it, so that it
+    /// begins anew once.
+    pub const DEATHS: &str = "x-shirase-deaths";
+    /// When it was given up, RFC 3339.
+    pub const DIED_AT: &str = "x-shirase-died-at";
 }

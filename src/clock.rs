@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use jiff::Timestamp;
 
@@ -14,6 +15,13 @@ impl Clock {
     #[allow(clippy::disallowed_methods)]
     pub fn system() -> Self {
         Self(Arc::new(Timestamp::now))
+    }
+
+    /// A clock that starts at the system's time and then runs steadily, whatever is done to the system's clock: for how
+    /// long something lasts, within one process.
+    pub fn steady() -> Self {
+        let (start, since) = (Self::system().now(), Instant::now());
+        Self::from_fn(move || start.saturating_add(since.elapsed()).unwrap_or(start))
     }
 
     /// A clock of one's own, for tests.

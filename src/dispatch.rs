@@ -5,23 +5,31 @@
 //! settlement is.
 
 mod deliver;
+mod disposition;
+mod pass;
 mod reason;
 mod report;
 mod schedule;
+mod underway;
+mod verdict;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use jiff::Timestamp;
+use ring::digest;
 
+pub use self::disposition::{Burial, Disposition};
 pub use self::reason::DeadReason;
-pub use self::report::{Disposition, NotificationReport, NotificationResult, Report};
+pub use self::report::{NotificationReport, NotificationResult, Report};
 pub use self::schedule::{RetryConfig, Schedule};
+pub use self::underway::Underway;
 use crate::clock::Clock;
+use crate::crash::{self, Point};
 use crate::event::{Catalog, Event, Lane, RawEvent, decode, peek};
 use crate::gateway::Gateways;
+pub use crate::ledger::Revive;
 use crate::ledger::{
-    Claim, ClaimAnswer, Close, EventRecord, EventState, Held, Ledger, LedgerClosed, TargetRecord,
+    Claim, ClaimAnswer, Close, EventRecord, EventState, Held, Ledger, LedgerClosed, Pseudonyms, TargetRecord,
 };
 use crate::plan::{Address, Notification, Plan, plan};
 use crate::telemetry;
@@ -37,6 +45,8 @@ pub struct Incoming {
     pub lane: Lane,
     /// How often it was tried before.
     pub attempts: u32,
+    /// Whether it begins anew if it was given up before.
+    pub revive: Revive,
 }
 
 /// All that dispatching an event needs.
@@ -57,12 +67,18 @@ pub struct Dispatcher {
     pub prefixes: Vec<String>,
     /// When to try again.
     pub schedule: Schedule,
+    /// When the other channel takes over from one in lasting trouble.
+    pub fallback_after: Duration,
+    /// What is being worked on.
+    pub underway: Underway,
 }
 
 /// An event on its way: what its steps share.
 struct Journey<'a> {
     event: &'a Event,
     record: EventRecord,
+    revive: Revive,
+    pseudonyms: Pseudonyms,
     lane: Lane,
     /// It is the event's only notification, so settling it closes the event.
     alone: bool,
@@ -90,32 +106,39 @@ impl Dispatcher {
                 return Ok(Report::new(incoming, self.label(incoming), dead));
             }
         };
+        crash::point(Point::Decoded);
+        let _underway = self.underway.begin(incoming.lane, event.time);
         telemetry::decoded(&event, &self.prefixes);
         let report = Report::of(incoming, &event);
-        let record = self.record(incoming, &event);
+        let pseudonyms = self.ledger.pseudonyms().await?;
+        let record = record(incoming, &event, &pseudonyms);
         let notifications = match plan(&event, &self.prefixes, self.clock.now()) {
             Ok(Plan::Send(notifications)) => notifications,
             Ok(Plan::Muted) => return self.muted(report, record).await,
-            Err(error) => return self.dead(report, record, error.into(), error.to_string()).await,
+            Err(error) => return self.dead(report, incoming, record, error.into(), error.to_string()).await,
         };
         let rendered = match self.templates.render(&event, &notifications, &self.brand) {
             Ok(rendered) => rendered,
-            Err(error) => return self.dead(report, record, DeadReason::Render, error.to_string()).await,
+            Err(error) => {
+                return self.dead(report, incoming, record, DeadReason::Render, error.to_string()).await;
+            }
         };
 
-        let journey = Journey { event: &event, record, lane: incoming.lane, alone: notifications.len() == 1 };
+        let (lane, revive, alone) = (incoming.lane, incoming.revive, notifications.len() == 1);
+        let journey = Journey { event: &event, record, revive, pseudonyms, lane, alone };
         let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
-        let held = match self.ledger.claim(claim).await? {
-            ClaimAnswer::Targets(held) => held,
+        let (held, deaths) = match self.ledger.claim(claim).await? {
+            ClaimAnswer::Open { held, deaths } => (held, deaths),
             ClaimAnswer::Duplicate => return Ok(report.told_before(&notifications)),
         };
+        crash::point(Point::Claimed);
         let jobs = notifications.iter().zip(rendered).zip(held);
         let endings = join_all(jobs.map(|((notification, rendered), held)| {
             self.notify(&journey, Job { notification, rendered, held, claimed_at })
         }))
         .await;
         let endings = endings.into_iter().collect::<Result<Vec<_>, _>>()?;
-        self.conclude(report, journey, endings, incoming.attempts).await
+        self.conclude(Report { deaths, ..report }, journey, endings, incoming.attempts).await
     }
 
     /// One notification and, when it has failed for good, its fallback.
@@ -128,7 +151,7 @@ impl Dispatcher {
         telemetry::fell_back(journey.event, &next);
         let (claim, claimed_at) = (self.claim(journey, std::slice::from_ref(&next)), Instant::now());
         let held = match self.ledger.claim(claim).await? {
-            ClaimAnswer::Targets(held) => held.into_iter().next().unwrap_or(Held::Busy),
+            ClaimAnswer::Open { held, .. } => held.into_iter().next().unwrap_or(Held::Busy),
             ClaimAnswer::Duplicate => Held::Accepted,
         };
         let rendered = Rendered { message, fallback: None };
@@ -145,77 +168,79 @@ impl Dispatcher {
         attempts: u32,
     ) -> Result<Report, LedgerClosed> {
         let endings: Vec<Ending> = endings.into_iter().flatten().collect();
-        report.disposition = deliver::disposition(&endings, &self.schedule, attempts);
-        let state = match &report.disposition {
-            Disposition::Done if endings.iter().any(|ending| ending.closed_event) => None,
-            Disposition::Done => Some((EventState::Done, None)),
-            Disposition::Dead { reason, .. } => Some((EventState::Dead, Some(reason.as_str()))),
-            Disposition::Retry { .. } | Disposition::Abandon => None,
-        };
-        if let Some((state, reason)) = state {
-            let close = Close { event: journey.record, state, reason, now: self.clock.now() };
-            if !self.ledger.close_event(close).await? {
-                report.disposition = Disposition::Done;
+        report.disposition = disposition::of(&endings, attempts);
+        match &report.disposition {
+            Disposition::Done if endings.iter().any(|ending| ending.closed_event) => {}
+            Disposition::Done => {
+                // False when another delivery of the event was faster: it says the same.
+                self.ledger.close_event(close(journey.record, EventState::Done)).await?;
             }
+            Disposition::Dead { reason, .. } => {
+                report.burial = Some(Burial::of(journey.record, *reason, report.deaths));
+            }
+            Disposition::Retry { .. } | Disposition::Abandon => {}
         }
         report.notifications = endings.into_iter().map(|ending| ending.report).collect();
         Ok(report)
     }
 
     async fn muted(&self, mut report: Report, event: EventRecord) -> Result<Report, LedgerClosed> {
-        let close = Close { event, state: EventState::Muted, reason: None, now: self.clock.now() };
-        report.muted = self.ledger.close_event(close).await?;
+        report.muted = self.ledger.close_event(close(event, EventState::Muted)).await?;
         report.duplicate = !report.muted;
         Ok(report)
     }
 
+    /// Gives an event up before anything of it was claimed, unless it is a duplicate.
     async fn dead(
         &self,
         mut report: Report,
+        incoming: &Incoming,
         event: EventRecord,
         reason: DeadReason,
         detail: String,
     ) -> Result<Report, LedgerClosed> {
-        let close =
-            Close { event, state: EventState::Dead, reason: Some(reason.as_str()), now: self.clock.now() };
-        if self.ledger.close_event(close).await? {
-            report.disposition = Disposition::Dead { reason, detail };
-        } else {
-            report.duplicate = true;
+        let (targets, lease) = (Vec::new(), Duration::ZERO);
+        let claim = Claim { event: event.clone(), targets, revive: incoming.revive, lease };
+        match self.ledger.claim(claim).await? {
+            ClaimAnswer::Open { deaths, .. } => {
+                report.deaths = deaths;
+                report.burial = Some(Burial::of(event, reason, deaths));
+                report.disposition = Disposition::Dead { reason, detail };
+            }
+            ClaimAnswer::Duplicate => report.duplicate = true,
         }
         Ok(report)
     }
 
+    /// Writes down that an event was dead-lettered; to be called when the dead letter is where it belongs, and before its
+    /// delivery is acknowledged. A crash between leaves the event open, so that it is dead-lettered again, not tried anew.
+    ///
+    /// # Errors
+    /// When the ledger was closed meanwhile: the delivery must not be acknowledged.
+    pub async fn bury(&self, burial: Burial) -> Result<(), LedgerClosed> {
+        self.ledger.close_event(burial.into_close()).await.map(drop)
+    }
+
     fn claim(&self, journey: &Journey<'_>, notifications: &[Notification]) -> Claim {
-        let now = self.clock.now();
         let target = |notification: &Notification| TargetRecord {
             target: notification.target(),
-            recipient: self.pseudonym(&notification.address),
+            reference: reference(&journey.record.key, &notification.target()),
+            recipient: recipient(&journey.pseudonyms, &notification.address),
+            why: notification.why.to_string(),
             template_version: self.templates.version().to_owned(),
+            gateway: self.first_gateway(notification),
         };
         Claim {
             event: journey.record.clone(),
             targets: notifications.iter().map(target).collect(),
-            now,
-            lease_until: now.saturating_add(deliver::lease(&self.gateways)).unwrap_or(Timestamp::MAX),
+            revive: journey.revive,
+            lease: self.lease(),
         }
     }
 
-    fn record(&self, incoming: &Incoming, event: &Event) -> EventRecord {
-        EventRecord {
-            key: event.key(),
-            id: event.id.clone(),
-            event_type: event.kind.name.clone(),
-            lane: incoming.lane.as_str(),
-            fingerprint: self.ledger.pseudonym(&incoming.raw.body),
-        }
-    }
-
-    fn pseudonym(&self, address: &Address) -> String {
-        match address {
-            Address::Sms(phone) => self.ledger.pseudonym(phone.e164().as_bytes()),
-            Address::Email(email) => self.ledger.pseudonym(email.as_str().to_ascii_lowercase().as_bytes()),
-        }
+    fn first_gateway(&self, notification: &Notification) -> Option<String> {
+        let gateways = self.gateways.of(notification.address.channel());
+        gateways.first().map(|gateway| gateway.name().to_owned())
     }
 
     /// The event's type as a label, of an event that could not be decoded.
@@ -224,4 +249,32 @@ impl Dispatcher {
             .1
             .map_or_else(|| "unknown".to_owned(), |name| self.catalog.label(&name).to_owned())
     }
+}
+
+fn record(incoming: &Incoming, event: &Event, pseudonyms: &Pseudonyms) -> EventRecord {
+    EventRecord {
+        key: event.key(),
+        id: event.id.clone(),
+        event_type: event.kind.name.clone(),
+        lane: incoming.lane.as_str(),
+        fingerprint: pseudonyms.of(&incoming.raw.body),
+        time: event.time,
+    }
+}
+
+fn recipient(pseudonyms: &Pseudonyms, address: &Address) -> String {
+    match address {
+        Address::Sms(phone) => pseudonyms.of_phone(phone),
+        Address::Email(email) => pseudonyms.of_email(email),
+    }
+}
+
+fn close(event: EventRecord, state: EventState) -> Close {
+    Close { event, state, reason: None, deaths: 0 }
+}
+
+/// The notification's idempotency key: the same over attempts, gateways and restarts, and without anything personal.
+fn reference(event_key: &str, target: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, format!("{event_key}\u{1f}{target}").as_bytes());
+    digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }

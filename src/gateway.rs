@@ -20,6 +20,7 @@ pub use self::outcome::{Accepted, Class, Failure, Reason};
 pub use self::relay_url::RelayUrl;
 pub use self::smtp::RelayConfig;
 use self::turns::Turns;
+use crate::config::Span;
 use crate::event::Lane;
 use crate::plan::{Address, Channel};
 use crate::template::Message;
@@ -53,6 +54,13 @@ pub enum OnUnknown {
     Resend,
     /// Send through the next gateway at once, with the same reference.
     Failover,
+    /// Wait for the gateway's receipt, `unknown_wait` at most; then send again.
+    Wait,
+}
+
+/// `unknown_wait` where the configuration says nothing: receipts of most messages are there within minutes.
+fn default_unknown_wait() -> Span {
+    Span::seconds(600)
 }
 
 /// One message for one address, ready to hand over.
@@ -63,8 +71,6 @@ pub struct Letter<'a> {
     pub address: &'a Address,
     /// What it says.
     pub message: &'a Message,
-    /// The event's lane: a storm in one must not take every connection from the other.
-    pub lane: Lane,
     /// For the mail's `Date`.
     pub now: Timestamp,
 }
@@ -74,8 +80,15 @@ pub struct Gateway {
     name: String,
     timeout: Duration,
     on_unknown: OnUnknown,
+    unknown_wait: Duration,
     turns: Turns,
     kind: Kind,
+}
+
+/// The right to hand over one message now, under the gateway's limits.
+pub struct Turn<'a> {
+    /// A connection of a relay's pool.
+    place: Option<smtp::Place<'a>>,
 }
 
 enum Kind {
@@ -103,6 +116,7 @@ impl Gateway {
             name: config.name.clone(),
             timeout: config.timeout.0,
             on_unknown: config.on_unknown,
+            unknown_wait: config.unknown_wait.0,
             turns: Turns::new(config.rate_per_second),
             kind: Kind::Http(Box::new(kind)),
         })
@@ -119,6 +133,7 @@ impl Gateway {
             name: config.name.clone(),
             timeout: config.timeout.0,
             on_unknown: config.on_unknown,
+            unknown_wait: config.unknown_wait.0,
             turns: Turns::new(config.rate_per_second),
             kind: Kind::Smtp(Box::new(kind)),
         })
@@ -137,12 +152,9 @@ impl Gateway {
         }
     }
 
-    /// No attempt takes longer than this: at a relay, waiting for a connection of the pool and using it.
+    /// No attempt takes longer than this, once it has its turn.
     pub fn longest_attempt(&self) -> Duration {
-        match self.kind {
-            Kind::Http(_) => self.timeout,
-            Kind::Smtp(_) => self.timeout * 2,
-        }
+        self.timeout
     }
 
     /// What to do when an attempt's answer never came.
@@ -150,28 +162,45 @@ impl Gateway {
         self.on_unknown
     }
 
-    /// Waits for its turn under `rate_per_second`, at most `patience`.
+    /// How long a receipt is waited for where that is the policy.
+    pub fn unknown_wait(&self) -> Duration {
+        self.unknown_wait
+    }
+
+    /// Waits for its turn under `rate_per_second` and `pool`, at most `patience`. Critical events keep a share of both, so
+    /// that a storm in the other lane can't take every one.
     ///
     /// # Errors
     /// When the turn does not come in time; nothing was sent.
-    pub async fn turn(&self, lane: Lane, patience: Duration) -> Result<(), Failure> {
-        let late =
-            || Failure::new(Class::Throttled { wait: None }, Reason::OwnLimit, "no turn within the lease");
+    pub async fn turn(&self, lane: Lane, patience: Duration) -> Result<Turn<'_>, Failure> {
+        let late = || {
+            Failure::new(Class::Throttled { wait: None }, Reason::OwnLimit, "no turn under our own limits")
+        };
         if patience.is_zero() {
             return Err(late());
         }
-        tokio::time::timeout(patience, self.turns.next(lane)).await.map_err(|_| late())
+        let turn = async {
+            let place = match &self.kind {
+                Kind::Http(_) => None,
+                Kind::Smtp(relay) => Some(relay.place(lane).await),
+            };
+            self.turns.next(lane).await;
+            Turn { place }
+        };
+        tokio::time::timeout(patience, turn).await.map_err(|_| late())
     }
 
-    /// Hands a message over.
+    /// Hands a message over; its turn is over when that has ended.
     ///
     /// # Errors
     /// [`Failure`]: how it ended, classified by the kind, which alone knows its answers.
-    pub async fn send(&self, letter: &Letter<'_>) -> Result<Accepted, Failure> {
-        match &self.kind {
+    pub async fn send(&self, letter: &Letter<'_>, turn: Turn<'_>) -> Result<Accepted, Failure> {
+        let result = match &self.kind {
             Kind::Http(http) => http.send(letter).await,
             Kind::Smtp(relay) => relay.send(letter, self.timeout).await,
-        }
+        };
+        drop(turn.place);
+        result
     }
 
     /// Tries the connection without sending anything.
@@ -221,9 +250,8 @@ impl Gateways {
         self.sms.iter().chain(&self.email)
     }
 
-    /// The longest that one pass over all gateways of a channel can take.
-    pub fn longest_pass(&self) -> Duration {
-        let pass = |gateways: &[Gateway]| gateways.iter().map(Gateway::longest_attempt).sum::<Duration>();
-        pass(&self.sms).max(pass(&self.email))
+    /// No attempt at any of them takes longer.
+    pub fn longest_attempt(&self) -> Duration {
+        self.iter().map(Gateway::longest_attempt).max().unwrap_or_default()
     }
 }

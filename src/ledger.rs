@@ -4,18 +4,38 @@
 //! muted one answers every later delivery with "duplicate", whatever that delivery's body says. A *notification* is
 //! claimed before anything is sent and settled after, fenced by owner and epoch, so that whoever lost its claim can't
 //! write over the one who took it.
+//!
+//! | file | |
+//! |---|---|
+//! | `operation` | what is asked and answered |
+//! | `machine` | the states and their rules, pure; `rows` is what it works on |
+//! | `group_commit` | many callers, few writers: [`Ledger`] |
+//! | `sqlite`, `postgres` | the engines: load rows, let the machine decide, write them |
+//! | `story` | reading it back, for `trace` |
 
+mod engine;
 mod group_commit;
+mod machine;
+mod operation;
+mod postgres;
+mod pseudonym;
+mod rows;
 mod sqlite;
+mod story;
 mod url;
-
-use std::borrow::Cow;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::group_commit::{Ledger, LedgerClosed};
+pub use self::operation::{
+    Attempt, Claim, ClaimAnswer, Close, EventRecord, EventState, Fate, Grant, Held, Oldest, Receipt,
+    ReceiptAnswer, Renew, Revive, Settle, Settled, TargetRecord, UnknownAttempt,
+};
+pub use self::pseudonym::Pseudonyms;
+use self::story::View;
+pub use self::story::{NotificationStory, Reader, Story, ViewError};
 pub use self::url::LedgerUrl;
 use crate::config::{Secret, Span};
 
@@ -23,12 +43,20 @@ use crate::config::{Secret, Span};
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LedgerConfig {
-    /// `sqlite:PATH`, or `sqlite::memory:` for a try.
+    /// `sqlite:PATH`, `sqlite::memory:` for a try, or `postgres://…`, shared by several workers.
     pub url: LedgerUrl,
+    /// Connections to PostgreSQL; each commits a batch at a time.
+    #[serde(default = "default_pool")]
+    #[schemars(range(min = 1, max = 32))]
+    pub pool: u32,
     /// How long a duplicate is recognised.
     pub retention: Span,
     /// HMAC key for recipients; without one the ledger keeps a key of its own.
     pub recipient_key: Option<Secret>,
+}
+
+fn default_pool() -> u32 {
+    2
 }
 
 /// The ledger could not be opened.
@@ -36,7 +64,7 @@ pub struct LedgerConfig {
 pub enum OpenError {
     /// Another worker has it.
     #[error(
-        "{0} is in use by another worker; a SQLite ledger belongs to one process, give this one its own ledger.url"
+        "{0} is in use by another worker; a SQLite ledger belongs to one process, give this one its own ledger.url or share a postgres:// one"
     )]
     InUse(String),
     /// The engine says no.
@@ -57,200 +85,21 @@ pub enum OpenError {
         /// Ours.
         known: i64,
     },
-}
-
-/// What the ledger keeps of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventRecord {
-    /// `source` and `id`.
-    pub key: String,
-    /// CloudEvents `id`, to look it up by.
-    pub id: String,
-    /// CloudEvents `type`.
-    pub event_type: String,
-    /// Lane that it came through.
-    pub lane: &'static str,
-    /// HMAC of the body: tells a redelivery from another event that reuses the id.
-    pub fingerprint: String,
-}
-
-/// What the ledger keeps of a notification when it is claimed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetRecord {
-    /// `current.sms` and the like: unique within the event.
-    pub target: String,
-    /// HMAC of the address.
-    pub recipient: String,
-    /// Which wording.
-    pub template_version: String,
-}
-
-/// Asks for the right to send.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
-    /// The event.
-    pub event: EventRecord,
-    /// Its notifications.
-    pub targets: Vec<TargetRecord>,
-    /// The current time.
-    pub now: Timestamp,
-    /// When the right ends; later than any attempt under it can take.
-    pub lease_until: Timestamp,
-}
-
-/// What became of a [`Claim`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClaimAnswer {
-    /// The event is done, or is on its way with another body: nothing to send.
-    Duplicate,
-    /// Per target, in the order asked.
-    Targets(Vec<Held>),
-}
-
-/// What became of one target of a [`Claim`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Held {
-    /// Send it.
-    Granted(Grant),
-    /// A gateway has it.
-    Accepted,
-    /// It failed for good before.
-    Failed {
-        /// Why.
-        reason: String,
-    },
-    /// Another delivery of the event is at it.
-    Busy,
-}
-
-/// The right to send one notification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Grant {
-    /// Fences the settlement.
-    pub epoch: i64,
-    /// How many times it was claimed, this one included, since the event was last given up.
-    pub attempt: i64,
-    /// The claim before this one ended without a word (crash): it may have been sent.
-    pub taken_over: bool,
-}
-
-/// What became of a notification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NotificationState {
-    /// A gateway has it.
-    Accepted,
-    /// To be tried again; surely not accepted.
-    Retry,
-    /// To be tried again; may have been accepted.
-    Unknown,
-    /// Given up.
-    Failed,
-}
-
-impl NotificationState {
-    /// As the ledger writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Retry => "retry",
-            Self::Unknown => "unknown",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// What became of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventState {
-    /// Every notification was accepted.
-    Done,
-    /// The customer chose not to be told.
-    Muted,
-    /// Dead-lettered; another delivery may try anew.
-    Dead,
-}
-
-impl EventState {
-    /// As the ledger writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Muted => "muted",
-            Self::Dead => "dead",
-        }
-    }
-}
-
-/// Writes down how an attempt ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settle {
-    /// The event's key.
-    pub event_key: String,
-    /// Which notification.
-    pub target: String,
-    /// From the [`Grant`].
-    pub epoch: i64,
-    /// How it ended.
-    pub state: NotificationState,
-    /// Through which gateway.
-    pub gateway: Option<String>,
-    /// The gateway's id.
-    pub provider_id: Option<String>,
-    /// Why it failed.
-    pub reason: Option<Cow<'static, str>>,
-    /// When it may be claimed again, for one to be tried again: a duplicate must not bring a retry forward, or thirty
-    /// copies of an event would use its schedule up within seconds.
-    pub not_before: Timestamp,
-    /// Also closes the event, in the same transaction.
-    pub close: Option<EventState>,
-    /// The current time.
-    pub now: Timestamp,
-}
-
-/// Writes down what became of an event.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Close {
-    /// The event; written anew when nothing of it was claimed.
-    pub event: EventRecord,
-    /// What became of it.
-    pub state: EventState,
-    /// Why, for a dead one.
-    pub reason: Option<&'static str>,
-    /// The current time.
-    pub now: Timestamp,
-}
-
-/// One thing to write; a batch of them is one transaction.
-#[derive(Debug, Clone)]
-pub(crate) enum Operation {
-    Claim(Claim),
-    Settle(Settle),
-    Close(Close),
-    /// Forget a few events first seen before this time.
-    Sweep {
-        before: Timestamp,
+    /// Made by an older version; only a worker changes it.
+    #[error(
+        "{place} has schema version {found}, older than this program's {known}; a worker brings it up to date when it starts"
+    )]
+    Older {
+        /// The database.
+        place: String,
+        /// In the file.
+        found: i64,
+        /// Ours.
+        known: i64,
     },
 }
 
-/// The answer to an [`Operation`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
-    Claim(ClaimAnswer),
-    /// False: fenced out, someone else has the claim.
-    Settled(bool),
-    /// False: it was done, muted, or is on its way with another body.
-    Closed(bool),
-    /// How many events were forgotten.
-    Swept(usize),
+/// A time as the ledger keeps it.
+fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or_default()
 }
-
-/// A database that can write a batch durably, all or nothing.
-pub(crate) trait Engine: Send {
-    /// Writes a batch and returns only when it is durable; one answer an operation.
-    fn commit(&mut self, batch: &[Operation]) -> Result<Vec<Answer>, EngineError>;
-}
-
-/// The engine could not write; nothing of the batch was.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct EngineError(pub String);

@@ -36,6 +36,7 @@ pub mod broker;
 pub mod cli;
 pub mod clock;
 pub mod config;
+mod crash;
 pub mod dispatch;
 pub mod event;
 pub mod gateway;

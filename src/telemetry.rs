@@ -5,7 +5,7 @@ use std::io::{IsTerminal, stderr};
 use std::panic::PanicHookInfo;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing::level_filters::LevelFilter;
@@ -15,6 +15,7 @@ use tracing_subscriber::EnvFilter;
 use crate::dispatch::{DeadReason, Disposition, NotificationReport, NotificationResult, Report};
 use crate::event::{Event, Lane};
 use crate::gateway::{Accepted, Class, Failure, Gateway, Reason};
+use crate::ledger::{Attempt, UnknownAttempt};
 use crate::plan::{NoSms, Notification, sms_route};
 
 /// What libraries may log, whatever the filter asks for: handlebars shows every value that it renders at debug, lapin
@@ -97,6 +98,10 @@ fn describe() {
     describe_counter!(
         "shirase_phones_outside_prefixes_total",
         "Mobile numbers whose prefix is not among sms.prefixes"
+    );
+    describe_gauge!(
+        "shirase_oldest_event_seconds",
+        "Age of the oldest event that is still to be told, by lane; 0 when there is none"
     );
     describe_counter!("shirase_broker_connections_total", "Broker connections by role and result");
     describe_counter!("shirase_claims_taken_over_total", "Claims of a crashed or stuck attempt taken over");
@@ -271,16 +276,21 @@ pub fn fell_back(event: &Event, next: &Notification) {
     info!(event_id, event_type, channel = next.address.channel().as_str(), "fallback channel takes over");
 }
 
-/// A claim was taken over from a crashed or stuck attempt: the message may go out twice, with the same reference.
-pub fn claim_taken_over(event: &Event, notification: &Notification) {
+/// A claim was taken over from a crashed or stuck attempt: whether that was accepted nobody knows, and what is done now is
+/// what its gateway's `on_unknown` says.
+pub fn claim_taken_over(event: &Event, notification: &Notification, unknown: Option<&UnknownAttempt>) {
     counter!("shirase_claims_taken_over_total").increment(1);
+    let (channel, target_name) = (notification.address.channel().as_str(), notification.target());
+    let gateway = unknown.and_then(|unknown| unknown.gateway.clone()).unwrap_or_default();
+    let labels = [
+        ("channel", channel.to_owned()),
+        ("gateway", gateway.clone()),
+        ("outcome", Attempt::UNKNOWN.to_owned()),
+        ("reason", Attempt::LOST.to_owned()),
+    ];
+    counter!("shirase_attempts_total", &labels).increment(1);
     let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
-    warn!(
-        event_id,
-        event_type,
-        target_name = notification.target(),
-        "taken over after an attempt without an answer"
-    );
+    warn!(event_id, event_type, target_name, gateway, "taken over after an attempt without an answer");
 }
 
 /// Our claim had been taken over before we could settle it.
@@ -307,6 +317,12 @@ pub fn ledger_in_trouble(detail: &str) {
 /// The ledger can be written again.
 pub fn ledger_recovered() {
     info!("the ledger can be written again");
+}
+
+/// How old the oldest event of a lane is that is still to be told.
+pub fn oldest_event(lane: Lane, age: Option<SignedDuration>) {
+    let seconds = age.map_or(0.0, |age| age.as_secs_f64().max(0.0));
+    gauge!("shirase_oldest_event_seconds", "lane" => lane.as_str()).set(seconds);
 }
 
 /// An event was taken from or given back to a lane.

@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::broker::{BrokerConfig, Consumer, Delivered, Handle, Handled, Names, Publisher};
 use crate::config::Span;
-use crate::dispatch::{DeadReason, Dispatcher, Disposition, Incoming};
+use crate::dispatch::{Burial, DeadReason, Dispatcher, Disposition, Incoming, Revive};
 use crate::event::Lane;
 use crate::ledger::Ledger;
 use crate::telemetry;
@@ -109,28 +109,52 @@ struct Dispatch {
 }
 
 impl Handle for Dispatch {
-    async fn handle(&self, delivered: Delivered) -> Handled {
+    type Burial = Burial;
+
+    async fn handle(&self, delivered: Delivered) -> Handled<Burial> {
         let lane = delivered.lane;
         let _in_flight = InFlight::one(lane);
-        let incoming = Incoming { raw: delivered.raw, lane, attempts: delivered.attempts };
+        let revive = revive(&delivered);
+        let incoming = Incoming { raw: delivered.raw, lane, attempts: delivered.attempts, revive };
         // A panic is our bug, not the event's; still, the event must not sit unacknowledged until the broker loses
         // patience and brings it to the next panic.
         let Ok(report) = AssertUnwindSafe(self.dispatcher.dispatch(&incoming)).catch_unwind().await else {
             telemetry::event_panicked(lane);
             let detail = "the worker panicked on this event; its log says where".to_owned();
             let attempts = incoming.attempts.saturating_add(1);
-            return Handled::Dead { reason: DeadReason::Internal.as_str(), detail, attempts };
+            let deaths = delivered.deaths.unwrap_or_default().saturating_add(1);
+            let reason = DeadReason::Internal.as_str();
+            return Handled::Dead { reason, detail, attempts, deaths, at: self.now(), burial: None };
         };
         match report.disposition {
             Disposition::Done => Handled::Ack,
             Disposition::Retry { delay, attempts } => {
-                Handled::Retry { delay, earlier: self.earlier(delay), attempts }
+                Handled::Retry { delay, earlier: self.earlier(delay), attempts, deaths: report.deaths }
             }
-            Disposition::Dead { reason, detail } => {
-                Handled::Dead { reason: reason.as_str(), detail, attempts: report.attempts }
-            }
+            Disposition::Dead { reason, detail } => Handled::Dead {
+                reason: reason.as_str(),
+                detail,
+                attempts: report.attempts,
+                deaths: report.deaths.saturating_add(1),
+                at: self.now(),
+                burial: report.burial,
+            },
             Disposition::Abandon => Handled::Abandon,
         }
+    }
+
+    async fn bury(&self, burial: Burial) -> bool {
+        self.dispatcher.bury(burial).await.is_ok()
+    }
+}
+
+/// What was put back says which death it comes from. Without that word it is upstream's, whose second publish of an event
+/// that was given up is meant; unless the broker says that it brings it again.
+fn revive(delivered: &Delivered) -> Revive {
+    match delivered.deaths {
+        Some(deaths) => Revive::After(deaths),
+        None if delivered.redelivered => Revive::Never,
+        None => Revive::Always,
     }
 }
 
@@ -151,6 +175,10 @@ impl Drop for InFlight {
 }
 
 impl Dispatch {
+    fn now(&self) -> String {
+        self.dispatcher.clock.now().to_string()
+    }
+
     /// A random part of at most `jitter` of the delay.
     fn earlier(&self, delay: Duration) -> Duration {
         let mut bytes = [0; 4];

@@ -20,6 +20,7 @@ use super::connection::{channel, close, supervise, within};
 use super::properties::{carried, text_headers};
 use super::publish::{Outgoing, Publisher};
 use super::{BrokerConfig, BrokerError, Names, OPERATION_TIMEOUT, header, topology};
+use crate::crash::{self, Point};
 use crate::event::{Lane, RawEvent};
 
 /// A deleted queue is usually announced, but not always: after this long without a delivery the consumer looks.
@@ -39,11 +40,15 @@ pub struct Delivered {
     pub lane: Lane,
     /// From our own header: how often it was tried before.
     pub attempts: u32,
+    /// From our own header: how often it had been given up when it was put back or brought again.
+    pub deaths: Option<u32>,
+    /// The broker brings it again: its acknowledgement, or the connection, was lost.
+    pub redelivered: bool,
 }
 
 /// What to do with a delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Handled {
+#[derive(Debug)]
+pub enum Handled<B> {
     /// Acknowledge.
     Ack,
     /// Bring it again later, then acknowledge.
@@ -54,6 +59,8 @@ pub enum Handled {
         earlier: Duration,
         /// How often it was tried by then.
         attempts: u32,
+        /// How often it was given up.
+        deaths: u32,
     },
     /// To the dead-letter queue, then acknowledge.
     Dead {
@@ -63,6 +70,12 @@ pub enum Handled {
         detail: String,
         /// How often it was tried.
         attempts: u32,
+        /// How often it was given up, this time included.
+        deaths: u32,
+        /// When, RFC 3339.
+        at: String,
+        /// What the handler does when the dead letter is there.
+        burial: Option<B>,
     },
     /// Nothing: the program stops, and the broker brings it again.
     Abandon,
@@ -70,8 +83,14 @@ pub enum Handled {
 
 /// Whoever works on deliveries.
 pub trait Handle: Send + Sync + 'static {
+    /// What is left to do once a dead letter is in its queue.
+    type Burial: Send;
+
     /// Works on one; everything about it is durable when this returns.
-    fn handle(&self, delivered: Delivered) -> impl Future<Output = Handled> + Send;
+    fn handle(&self, delivered: Delivered) -> impl Future<Output = Handled<Self::Burial>> + Send;
+
+    /// A dead letter is in its queue. False: it could not be noted, and the delivery must not be acknowledged.
+    fn bury(&self, burial: Self::Burial) -> impl Future<Output = bool> + Send;
 }
 
 /// Consumes one lane.
@@ -220,25 +239,42 @@ impl<H: Handle> Consumer<H> {
 
     /// Works on one delivery; the tag to acknowledge, or nothing when the broker shall bring it again.
     async fn work(&self, delivery: Delivery) -> Option<u64> {
-        let tag = delivery.delivery_tag;
+        let (tag, redelivered) = (delivery.delivery_tag, delivery.redelivered);
         let properties = delivery.properties;
         let headers = text_headers(&properties);
-        let attempts = headers.get(header::ATTEMPTS).and_then(|text| text.parse().ok()).unwrap_or_default();
+        let count = |name| headers.get(name).and_then(|text: &String| text.parse().ok());
+        let (attempts, deaths) = (count(header::ATTEMPTS).unwrap_or_default(), count(header::DEATHS));
         let content_type = properties.content_type().as_ref().map(ToString::to_string);
         let raw = RawEvent { body: delivery.data, content_type, headers };
         // The body is needed again for a retry or a dead letter, unchanged; a copy of some hundred bytes is cheap.
         let body = raw.body.clone();
-        let message = match self.handler.handle(Delivered { raw, lane: self.lane, attempts }).await {
-            Handled::Ack => return Some(tag),
-            Handled::Abandon => return None,
-            Handled::Retry { delay, earlier, attempts } => {
-                self.retry(body, &properties, delay, earlier, attempts)
+        let delivered = Delivered { raw, lane: self.lane, attempts, deaths, redelivered };
+        let acknowledge = match self.handler.handle(delivered).await {
+            Handled::Ack => true,
+            Handled::Abandon => false,
+            Handled::Retry { delay, earlier, attempts, deaths } => {
+                let retry = self.retry(body, &properties, delay, earlier, attempts, deaths);
+                let published = self.publisher.deliver(&retry, &self.hard).await;
+                crash::point(Point::RetryPublished);
+                published
             }
-            Handled::Dead { reason, detail, attempts } => {
-                self.dead(body, &properties, reason, &detail, attempts)
+            Handled::Dead { reason, detail, attempts, deaths, at, burial } => {
+                let letter = Letter { reason, detail, attempts, deaths, at };
+                let published =
+                    self.publisher.deliver(&self.dead(body, &properties, letter), &self.hard).await;
+                crash::point(Point::DeadPublished);
+                published && self.buried(burial).await
             }
         };
-        self.publisher.deliver(&message, &self.hard).await.then_some(tag)
+        crash::point(Point::Acknowledging);
+        acknowledge.then_some(tag)
+    }
+
+    async fn buried(&self, burial: Option<H::Burial>) -> bool {
+        match burial {
+            Some(burial) => self.handler.bury(burial).await,
+            None => true,
+        }
     }
 
     fn retry(
@@ -248,26 +284,33 @@ impl<H: Handle> Consumer<H> {
         delay: Duration,
         earlier: Duration,
         attempts: u32,
+        deaths: u32,
     ) -> Outgoing {
         let expiration = delay.saturating_sub(earlier).as_millis().to_string();
-        let ours = [(header::ATTEMPTS, attempts.to_string())];
+        let ours = [(header::ATTEMPTS, attempts.to_string()), (header::DEATHS, deaths.to_string())];
         let properties = carried(properties, ours).with_expiration(expiration.into());
         let queue = self.names.retry(self.lane, delay);
         Outgoing::with_properties(&self.names.retry_exchange(), &queue, body, properties)
     }
 
-    fn dead(
-        &self,
-        body: Vec<u8>,
-        properties: &BasicProperties,
-        reason: &str,
-        detail: &str,
-        attempts: u32,
-    ) -> Outgoing {
-        let detail: String = detail.chars().take(MAX_DETAIL).collect();
-        let attempts = attempts.to_string();
-        let ours =
-            [(header::REASON, reason.to_owned()), (header::DETAIL, detail), (header::ATTEMPTS, attempts)];
+    fn dead(&self, body: Vec<u8>, properties: &BasicProperties, letter: Letter) -> Outgoing {
+        let detail: String = letter.detail.chars().take(MAX_DETAIL).collect();
+        let ours = [
+            (header::REASON, letter.reason.to_owned()),
+            (header::DETAIL, detail),
+            (header::ATTEMPTS, letter.attempts.to_string()),
+            (header::DEATHS, letter.deaths.to_string()),
+            (header::DIED_AT, letter.at),
+        ];
         Outgoing::with_properties("", &self.names.dead(), body, carried(properties, ours))
     }
+}
+
+/// What a dead letter says of itself.
+struct Letter {
+    reason: &'static str,
+    detail: String,
+    attempts: u32,
+    deaths: u32,
+    at: String,
 }

@@ -2,6 +2,7 @@
 
 use std::io::{Write, stdout};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -9,10 +10,14 @@ use super::house::House;
 use super::rehearsal::{Rehearsal, rehearse};
 use super::{ConfigArg, NOT_IN_ORDER};
 use crate::broker::{self, Names};
+use crate::clock::Clock;
 use crate::dispatch::Schedule;
 use crate::gateway::Gateways;
-use crate::ledger::{Ledger, OpenError};
+use crate::ledger::{Ledger, LedgerConfig, OpenError};
 use crate::plan::Channel;
+
+/// How long a ledger may take to answer.
+const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Check configuration, catalog, schemas and templates: every template with every example.
 ///
@@ -79,11 +84,7 @@ async fn connections(house: &House, gateways: &Gateways) -> Vec<String> {
             "broker.urls: {error} (a worker that has never run has not declared its queues yet)"
         ));
     }
-    match Ledger::open(&config.ledger) {
-        // A worker that runs has its ledger: that is as it should be.
-        Ok(_) | Err(OpenError::InUse(_)) => {}
-        Err(error) => findings.push(format!("ledger.url: {error}")),
-    }
+    findings.extend(ledger(&config.ledger).await.map(|trouble| format!("ledger.url: {trouble}")));
     for gateway in gateways.iter() {
         if let Err(failure) = gateway.probe().await {
             let section = if gateway.channel() == Channel::Sms { "sms.gateways" } else { "email.relays" };
@@ -91,4 +92,17 @@ async fn connections(house: &House, gateways: &Gateways) -> Vec<String> {
         }
     }
     findings
+}
+
+/// Opens the ledger and asks it something.
+async fn ledger(config: &LedgerConfig) -> Option<String> {
+    let ledger = match Ledger::open(config, &Clock::steady()) {
+        Ok(ledger) => ledger,
+        // A worker that runs has its ledger: that is as it should be.
+        Err(OpenError::InUse(_)) => return None,
+        Err(error) => return Some(error.to_string()),
+    };
+    let asked = tokio::time::timeout(LEDGER_PATIENCE, ledger.oldest()).await;
+    ledger.abandon();
+    asked.is_err().then(|| ledger.trouble().unwrap_or_else(|| "does not answer".to_owned()))
 }

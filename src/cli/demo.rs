@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use super::house::House;
 use super::{ConfigArg, NOT_IN_ORDER, examples, signals};
 use crate::clock::Clock;
-use crate::dispatch::{Dispatcher, Disposition, Incoming, NotificationResult, Report};
+use crate::dispatch::{Dispatcher, Disposition, Incoming, NotificationResult, Report, Revive};
 use crate::event::{Lane, RawEvent, peek};
 use crate::sandbox::{Page, Sample, Sandbox};
 use crate::worker::Stop;
@@ -127,7 +127,13 @@ async fn dispatch(dispatcher: &Dispatcher, body: Vec<u8>) -> Report {
     let raw = RawEvent::structured(body);
     let kind = peek(&raw).1.and_then(|name| dispatcher.catalog.get(&name).cloned());
     let lane = kind.map_or(Lane::Standard, |kind| kind.policy.lane);
-    dispatcher.dispatch(&Incoming { raw, lane, attempts: 0 }).await
+    let incoming = Incoming { raw, lane, attempts: 0, revive: Revive::Always };
+    let mut report = dispatcher.dispatch(&incoming).await;
+    if let Some(burial) = report.burial.take() {
+        // The ledger ends with the demo: that it is closed already changes nothing.
+        let _ = dispatcher.bury(burial).await;
+    }
+    report
 }
 
 fn show(report: &Report) -> std::io::Result<()> {

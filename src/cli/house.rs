@@ -7,7 +7,7 @@ use super::Usage;
 use crate::assets::Files;
 use crate::clock::Clock;
 use crate::config::{Config, process_environment};
-use crate::dispatch::{Dispatcher, Schedule};
+use crate::dispatch::{Dispatcher, Schedule, Underway};
 use crate::event::Catalog;
 use crate::gateway::Gateways;
 use crate::ledger::Ledger;
@@ -41,8 +41,8 @@ impl House {
     pub fn dispatcher(self, clock: Clock) -> anyhow::Result<Arc<Dispatcher>> {
         let gateways =
             Gateways::new(&self.config.sms, &self.config.email).map_err(|error| Usage(error.to_string()))?;
-        let ledger =
-            Ledger::open(&self.config.ledger).map_err(|error| Usage(format!("ledger.url: {error}")))?;
+        let ledger = Ledger::open(&self.config.ledger, &Clock::steady())
+            .map_err(|error| Usage(format!("ledger.url: {error}")))?;
         Ok(Arc::new(Dispatcher {
             catalog: self.catalog,
             templates: self.templates,
@@ -52,6 +52,8 @@ impl House {
             brand: self.config.brand,
             prefixes: self.config.sms.prefixes,
             schedule: Schedule::new(&self.config.retry),
+            fallback_after: self.config.retry.fallback_after.0,
+            underway: Underway::default(),
         }))
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::Context;
 use from_file::FileRun;
 use tokio::net::TcpListener;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -20,11 +20,15 @@ use super::{ConfigArg, Usage, signals};
 use crate::admin;
 use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
+use crate::event::Lane;
 use crate::telemetry;
 use crate::worker::{Stop, Worker};
 
 /// Between two steps of forgetting what is older than the ledger's retention.
 const SWEEP_EVERY: Duration = Duration::from_secs(10);
+
+/// Between two looks at the oldest event.
+const AGE_EVERY: Duration = Duration::from_secs(2);
 
 /// Consume events and deliver them.
 ///
@@ -86,14 +90,16 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         stopping.into_iter().chain(readiness.problems()).collect()
     });
     let admin = tokio::spawn(admin::serve(listener, metrics, problems, admin_stop.clone()));
-    let sweeping = tokio::spawn(sweep(Arc::clone(&dispatcher), config.ledger.retention.signed()));
+    let sweeping = tokio::spawn(sweep(Arc::clone(&dispatcher), config.ledger.retention.0));
+    let watching = tokio::spawn(watch_age(Arc::clone(&dispatcher)));
 
     let finished = worker.finish().await;
     sweeping.abort();
+    watching.abort();
     dispatcher.ledger.abandon();
     admin_stop.cancel();
     // A scrape that hangs must not hold the exit.
-    let _ = tokio::time::timeout(Duration::from_secs(1), admin).await;
+    let _ = timeout(Duration::from_secs(1), admin).await;
     if finished {
         info!("stopped");
     } else {
@@ -104,14 +110,31 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Forgets what is older than the retention, a step at a time, so that no commit waits long.
-async fn sweep(dispatcher: Arc<Dispatcher>, retention: jiff::SignedDuration) {
+/// Forgets what is older than the retention, a step at a time, so that no commit waits long. It also shows within seconds
+/// that a ledger cannot be written, when no event comes to show it.
+async fn sweep(dispatcher: Arc<Dispatcher>, retention: Duration) {
     loop {
-        let before = dispatcher.clock.now().saturating_sub(retention).unwrap_or(jiff::Timestamp::MIN);
-        match dispatcher.ledger.sweep(before).await {
+        match dispatcher.ledger.sweep(retention).await {
             Ok(0) => sleep(SWEEP_EVERY).await,
             Ok(_) => sleep(Duration::from_millis(100)).await,
             Err(_closed) => return,
         }
+    }
+}
+
+/// Tells how old the oldest event of each lane is that is still to be told: being worked on, or open in the ledger and
+/// waiting for a retry. One whose message was lost on its way shows here too.
+async fn watch_age(dispatcher: Arc<Dispatcher>) {
+    loop {
+        // A ledger in trouble does not answer; what is stuck before it is known all the same.
+        let open = timeout(AGE_EVERY, dispatcher.ledger.oldest()).await;
+        let open = open.ok().and_then(Result::ok).unwrap_or_default();
+        let now = dispatcher.clock.now();
+        for lane in Lane::ALL {
+            let waiting = open.iter().find(|oldest| oldest.lane == lane.as_str()).map(|oldest| oldest.time);
+            let oldest = waiting.into_iter().chain(dispatcher.underway.oldest(lane)).min();
+            telemetry::oldest_event(lane, oldest.map(|time| now.duration_since(time)));
+        }
+        sleep(AGE_EVERY).await;
     }
 }

@@ -1,22 +1,19 @@
-//! One notification: gateway by gateway under its claim, and its settlement.
+//! One notification under its claim: what the ledger said, what its gateways made of it, and its settlement.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use ring::digest;
 
-use super::{DeadReason, Dispatcher, Disposition, Journey, NotificationReport, NotificationResult, Schedule};
-use crate::gateway::{Accepted, Class, Failure, Gateway, Gateways, Letter, OnUnknown};
-use crate::ledger::{EventState, Grant, Held, LedgerClosed, NotificationState, Settle};
+use super::pass::{Outcome, Pass, Tenure};
+use super::verdict::{Pause, Situation, Verdict};
+use super::{DeadReason, Dispatcher, Journey, NotificationReport, NotificationResult};
+use crate::crash::{self, Point};
+use crate::gateway::{Class, OnUnknown, Reason};
+use crate::ledger::{EventState, Grant, Held, LedgerClosed, Settle, Settled};
 use crate::plan::Notification;
 use crate::telemetry;
 use crate::template::Rendered;
-
-/// How long a notification may wait for its turn at rate-limited gateways within one claim.
-const TURN_WAIT: Duration = Duration::from_secs(60);
-
-/// Left over at a lease's end: clocks and a slow commit.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
 
 /// A notification with all that delivering it needs.
 pub(super) struct Job<'a> {
@@ -35,20 +32,11 @@ pub(super) struct Ending {
     pub closed_event: bool,
 }
 
-/// What an ending means for the event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// A gateway has it.
-    Told,
-    /// Another delivery of the event is at it.
-    Busy,
-    /// Again, after this delay.
-    Again(Duration),
-    /// Given up.
-    GivenUp(DeadReason),
-}
-
 impl Ending {
+    fn new(report: NotificationReport, verdict: Verdict) -> Self {
+        Self { report, verdict, closed_event: false }
+    }
+
     pub fn has_failed(&self) -> bool {
         matches!(self.verdict, Verdict::GivenUp(_))
     }
@@ -60,212 +48,139 @@ impl Ending {
     }
 }
 
-/// How long a claim lasts: longer than every attempt that can begin under it.
-pub(super) fn lease(gateways: &Gateways) -> Duration {
-    gateways.longest_pass() + TURN_WAIT + LEASE_MARGIN
-}
-
-/// What becomes of the event's delivery: again as long as anything is to be tried again, dead when something was given
-/// up, done otherwise.
-pub(super) fn disposition(endings: &[Ending], schedule: &Schedule, attempts: u32) -> Disposition {
-    let verdicts = || endings.iter().map(|ending| ending.verdict);
-    let delays = verdicts().filter_map(|verdict| match verdict {
-        Verdict::Again(delay) => Some(delay),
-        _ => None,
-    });
-    if let Some(delay) = delays.max() {
-        return Disposition::Retry { delay, attempts: attempts.saturating_add(1) };
-    }
-    if verdicts().any(|verdict| verdict == Verdict::Busy) {
-        // Somebody else is at it: look again soon; it costs no attempt.
-        return Disposition::Retry { delay: schedule.shortest(), attempts };
-    }
-    let given_up = verdicts().find_map(|verdict| match verdict {
-        Verdict::GivenUp(reason) => Some(reason),
-        _ => None,
-    });
-    match given_up {
-        Some(reason) => Disposition::Dead { reason, detail: detail(endings) },
-        None => Disposition::Done,
-    }
-}
-
-/// `current.sms: recipient (HTTP 422)` for each notification that was given up.
-fn detail(endings: &[Ending]) -> String {
-    let told = |ending: &&Ending| {
-        matches!(ending.report.result, NotificationResult::Accepted | NotificationResult::Duplicate)
-    };
-    let failed = endings.iter().filter(|ending| !told(ending));
-    let words = failed.map(|ending| {
-        let report = &ending.report;
-        let detail = report.detail.as_deref().map(|detail| format!(" ({detail})")).unwrap_or_default();
-        format!(
-            "{}.{}: {}{detail}",
-            report.contact,
-            report.channel,
-            report.reason.as_deref().unwrap_or(report.result.as_str())
-        )
-    });
-    words.collect::<Vec<_>>().join("; ")
-}
-
-/// What the gateways of a channel made of a message.
-enum Pass {
-    Accepted(String, Accepted),
-    Failed(Option<String>, Failure),
-    Expired,
-}
-
 impl Dispatcher {
     /// Sends one notification as far as its claim allows, and settles it.
     pub(super) async fn deliver(&self, journey: &Journey<'_>, job: Job<'_>) -> Result<Ending, LedgerClosed> {
         let report = |result| NotificationReport::of(job.notification, Some(&job.rendered.message), result);
-        let ending = |report, verdict| Ending { report, verdict, closed_event: false };
         let grant = match &job.held {
-            Held::Granted(grant) => *grant,
-            Held::Accepted => return Ok(ending(report(NotificationResult::Duplicate), Verdict::Told)),
-            Held::Busy => return Ok(ending(report(NotificationResult::Busy), Verdict::Busy)),
+            Held::Granted(grant) => grant.clone(),
+            Held::Accepted => return Ok(Ending::new(report(NotificationResult::Duplicate), Verdict::Told)),
+            Held::Busy => {
+                let verdict = Verdict::Later { delay: self.schedule.shortest(), counted: false };
+                return Ok(Ending::new(report(NotificationResult::Busy), verdict));
+            }
+            Held::Waiting(left) => {
+                let verdict = Verdict::Later { delay: self.schedule.at_least(*left), counted: false };
+                return Ok(Ending::new(report(NotificationResult::Busy), verdict));
+            }
             Held::Failed { reason } => {
                 let mut report = report(NotificationResult::Failed);
                 report.reason = Some(reason.clone().into());
                 report.detail = Some("in an earlier attempt".to_owned());
-                return Ok(ending(report, Verdict::GivenUp(DeadReason::Refused)));
+                return Ok(Ending::new(report, Verdict::GivenUp(DeadReason::Refused)));
             }
         };
         if grant.taken_over {
-            telemetry::claim_taken_over(journey.event, job.notification);
+            telemetry::claim_taken_over(journey.event, job.notification, grant.unknown.as_ref());
         }
-        let pass = self.pass(journey, &job).await;
-        let mut ending = self.judge(journey, grant, report(NotificationResult::Accepted), &pass);
-        let settle = self.settlement(journey, &job, grant, &pass, &ending);
+        let (outcome, tenure) = match self.receipt_awaited(&job, &grant) {
+            Some(left) => (Outcome::Waiting(left), Tenure::of(&grant, job.claimed_at, self.lease())),
+            None => Pass::begin(self, journey, &job, &grant).run().await?,
+        };
+        if matches!(outcome, Outcome::FencedOut) {
+            telemetry::fenced_out(journey.event, job.notification);
+            let verdict = Verdict::Later { delay: self.schedule.shortest(), counted: false };
+            return Ok(Ending::new(report(NotificationResult::Busy), verdict));
+        }
+        crash::point(Point::Answered);
+        self.settle(journey, &job, &grant, outcome, tenure).await
+    }
+
+    /// How long a receipt may still settle the last attempt, if its gateway's policy is to wait for one.
+    fn receipt_awaited(&self, job: &Job<'_>, grant: &Grant) -> Option<Duration> {
+        let unknown = grant.unknown.as_ref()?;
+        let gateways = self.gateways.of(job.notification.address.channel());
+        let gateway = gateways.iter().find(|gateway| Some(gateway.name()) == unknown.gateway.as_deref())?;
+        match gateway.on_unknown() {
+            OnUnknown::Wait => gateway.unknown_wait().checked_sub(unknown.ago).filter(|left| !left.is_zero()),
+            OnUnknown::Resend | OnUnknown::Failover => None,
+        }
+    }
+
+    async fn settle(
+        &self,
+        journey: &Journey<'_>,
+        job: &Job<'_>,
+        grant: &Grant,
+        outcome: Outcome,
+        tenure: Tenure,
+    ) -> Result<Ending, LedgerClosed> {
+        let report = NotificationReport::of(
+            job.notification,
+            Some(&job.rendered.message),
+            NotificationResult::Accepted,
+        );
+        let mut ending = self.judge(journey, job, grant, report, &outcome);
+        let settle = self.settlement(journey, job, grant, &outcome, tenure, &ending);
         let closes = settle.close.is_some();
         if self.ledger.settle(settle).await? {
             ending.closed_event = closes;
         } else {
             telemetry::fenced_out(journey.event, job.notification);
         }
+        crash::point(Point::Settled);
         telemetry::notification_ended(journey.event, journey.record.lane, &ending.report, self.clock.now());
         Ok(ending)
     }
 
-    /// Gateway by gateway, until one takes it or the answer leaves nothing to try.
-    async fn pass(&self, journey: &Journey<'_>, job: &Job<'_>) -> Pass {
-        let reference = reference(&journey.record.key, &job.notification.target());
-        let mut last = None;
-        for gateway in self.gateways.of(job.notification.address.channel()) {
-            let attempted = self.attempt(journey, job, gateway, &reference).await;
-            let failure = match attempted {
-                None => return Pass::Expired,
-                Some(Ok(accepted)) => return Pass::Accepted(gateway.name().to_owned(), accepted),
-                Some(Err(failure)) => failure,
-            };
-            let stop = match failure.class {
-                Class::Permanent => true,
-                Class::Unknown => gateway.on_unknown() == OnUnknown::Resend,
-                Class::Retryable
-                | Class::Throttled { .. }
-                | Class::Credentials
-                | Class::Route
-                | Class::Filtered => false,
-            };
-            last = Some(weightier(last, (gateway.name().to_owned(), failure)));
-            if stop {
-                break;
-            }
-        }
-        match last {
-            Some((gateway, failure)) => Pass::Failed(Some(gateway), failure),
-            None => Pass::Failed(None, no_gateway()),
-        }
-    }
-
-    /// One try with one gateway; `None` when the event's deadline has passed.
-    async fn attempt(
-        &self,
-        journey: &Journey<'_>,
-        job: &Job<'_>,
-        gateway: &Gateway,
-        reference: &str,
-    ) -> Option<Result<Accepted, Failure>> {
-        let left = lease(&self.gateways).saturating_sub(job.claimed_at.elapsed());
-        // Not begun when too little of the lease is left for it: somebody else could take the claim over meanwhile.
-        let patience = left.saturating_sub(gateway.longest_attempt() + LEASE_MARGIN);
-        if let Err(failure) = gateway.turn(journey.lane, patience).await {
-            telemetry::attempted(journey.event, gateway, Err(&failure), Duration::ZERO);
-            return Some(Err(failure));
-        }
-        let now = self.clock.now();
-        if now > journey.event.deadline {
-            return None;
-        }
-        let (address, message) = (&job.notification.address, &job.rendered.message);
-        let letter = Letter { reference, address, message, lane: journey.lane, now };
-        let started = Instant::now();
-        let result = gateway.send(&letter).await;
-        telemetry::attempted(journey.event, gateway, result.as_ref(), started.elapsed());
-        Some(result)
-    }
-
-    /// What a pass means for the notification: whether it will be tried again depends on schedule and deadline.
+    /// What an outcome means for the notification: whether it will be tried again depends on schedule and deadline.
     fn judge(
         &self,
         journey: &Journey<'_>,
-        grant: Grant,
+        job: &Job<'_>,
+        grant: &Grant,
         mut report: NotificationReport,
-        pass: &Pass,
+        outcome: &Outcome,
     ) -> Ending {
-        let verdict = match pass {
-            Pass::Accepted(gateway, _) => {
+        let situation = self.situation(journey, job, grant);
+        let verdict = match outcome {
+            Outcome::Accepted { gateway, .. } => {
                 report.gateway = Some(gateway.clone());
                 Verdict::Told
             }
-            Pass::Expired => {
+            Outcome::Expired | Outcome::FencedOut => {
                 report.result = NotificationResult::Expired;
                 report.reason = Some("expired".into());
                 Verdict::GivenUp(DeadReason::Expired)
             }
-            Pass::Failed(gateway, failure) => {
+            Outcome::Waiting(left) => {
+                report.result = NotificationResult::Unknown;
+                report.gateway = grant.unknown.as_ref().and_then(|unknown| unknown.gateway.clone());
+                report.reason = Some(Cow::Borrowed("unknown"));
+                report.detail = Some("waiting for a receipt".to_owned());
+                situation.verdict(&self.schedule, Pause::Receipt { left: *left, counted: false })
+            }
+            Outcome::Failed { gateway, failure, receipt } => {
                 report.gateway.clone_from(gateway);
                 report.reason = Some(failure.reason.as_str().into());
                 report.detail = Some(failure.detail.clone());
-                let verdict = self.again(journey, grant, failure.class);
+                let pause = match (receipt, failure.class) {
+                    (Some(left), _) => Pause::Receipt { left: *left, counted: true },
+                    (None, Class::Permanent | Class::Filtered) => Pause::Never,
+                    (None, Class::Throttled { .. }) if failure.reason == Reason::OwnLimit => Pause::OwnLimit,
+                    (None, Class::Throttled { wait }) => Pause::Schedule { wait },
+                    (None, _) => Pause::Schedule { wait: None },
+                };
+                let verdict = situation.verdict(&self.schedule, pause);
                 report.result = match (failure.class, verdict) {
                     (Class::Unknown, _) => NotificationResult::Unknown,
-                    (_, Verdict::Again(_)) => NotificationResult::Retry,
+                    (_, Verdict::Later { .. }) => NotificationResult::Retry,
                     _ => NotificationResult::Failed,
                 };
                 verdict
             }
         };
-        Ending { report, verdict, closed_event: false }
+        Ending::new(report, verdict)
     }
 
-    /// Each notification goes through the whole schedule, counted by its own claims: a fallback that takes over late
-    /// has as many tries as the channel before it.
-    fn again(&self, journey: &Journey<'_>, grant: Grant, class: Class) -> Verdict {
-        let wait = match class {
-            Class::Permanent | Class::Filtered => return Verdict::GivenUp(DeadReason::Refused),
-            Class::Throttled { wait } => wait,
-            Class::Retryable | Class::Credentials | Class::Route | Class::Unknown => None,
-        };
-        let earlier = u32::try_from(grant.attempt - 1).unwrap_or(u32::MAX);
-        let Some(delay) = self.schedule.delay(earlier, wait) else {
-            return Verdict::GivenUp(DeadReason::Exhausted);
-        };
-        let next = self.clock.now().checked_add(delay).unwrap_or(Timestamp::MAX);
-        if next > journey.event.deadline {
-            Verdict::GivenUp(DeadReason::Expired)
-        } else {
-            Verdict::Again(delay)
-        }
-    }
-
-    /// Half of the delay: jitter shortens it by that much at most (`retry.jitter`).
-    fn not_before(&self, verdict: Verdict) -> Timestamp {
+    fn situation(&self, journey: &Journey<'_>, job: &Job<'_>, grant: &Grant) -> Situation {
         let now = self.clock.now();
-        match verdict {
-            Verdict::Again(delay) => now.saturating_add(delay / 2).unwrap_or(now),
-            Verdict::Told | Verdict::Busy | Verdict::GivenUp(_) => now,
+        let left = journey.event.deadline.duration_since(now);
+        Situation {
+            attempt: grant.attempt,
+            age: grant.age + job.claimed_at.elapsed(),
+            left: Duration::try_from(left).unwrap_or_default(),
+            fallback_after: job.notification.fallback.as_ref().map(|_| self.fallback_after),
         }
     }
 
@@ -273,55 +188,49 @@ impl Dispatcher {
         &self,
         journey: &Journey<'_>,
         job: &Job<'_>,
-        grant: Grant,
-        pass: &Pass,
+        grant: &Grant,
+        outcome: &Outcome,
+        tenure: Tenure,
         ending: &Ending,
     ) -> Settle {
-        let state = match ending.report.result {
-            NotificationResult::Accepted | NotificationResult::Duplicate => NotificationState::Accepted,
-            NotificationResult::Retry | NotificationResult::Busy => NotificationState::Retry,
-            NotificationResult::Unknown => NotificationState::Unknown,
-            NotificationResult::Failed | NotificationResult::Expired => NotificationState::Failed,
+        let state = match (ending.report.result, ending.verdict) {
+            (_, Verdict::Told) => Settled::Accepted,
+            (_, Verdict::GivenUp(_)) => Settled::Failed,
+            (NotificationResult::Unknown, Verdict::Later { .. }) => Settled::Unknown,
+            (_, Verdict::Later { .. }) => Settled::Retry,
         };
-        let provider_id = match pass {
-            Pass::Accepted(_, accepted) => accepted.provider_id.clone(),
-            Pass::Failed(..) | Pass::Expired => None,
+        let provider_id = match outcome {
+            Outcome::Accepted { accepted, .. } => accepted.provider_id.clone(),
+            _ => None,
         };
         Settle {
             event_key: journey.record.key.clone(),
             target: job.notification.target(),
+            token: grant.token,
             epoch: grant.epoch,
-            state,
+            ending: state,
             gateway: ending.report.gateway.clone(),
             provider_id,
             reason: ending.report.reason.clone(),
-            not_before: self.not_before(ending.verdict),
+            attempts: tenure.attempts,
+            pause: pause(outcome, ending.verdict),
+            uncounted: matches!(ending.verdict, Verdict::Later { counted: false, .. }),
             close: (journey.alone && ending.verdict == Verdict::Told).then_some(EventState::Done),
-            now: self.clock.now(),
         }
     }
 }
 
-/// Of two failures the one that decides: unknown before all else, because the message may be out; then what must not be
-/// sent again on this channel, because a retry would begin with the gateway that filtered it.
-fn weightier(before: Option<(String, Failure)>, now: (String, Failure)) -> (String, Failure) {
-    let weight = |failure: &Failure| match failure.class {
-        Class::Unknown => 3,
-        Class::Permanent | Class::Filtered => 2,
-        Class::Retryable | Class::Throttled { .. } | Class::Credentials | Class::Route => 1,
-    };
-    match before {
-        Some(before) if weight(&before.1) > weight(&now.1) => before,
-        _ => now,
+/// How long nobody may claim it again. Half of a retry's delay, because jitter shortens that by as much at most
+/// (`retry.jitter`); all of the wait for a receipt, which no duplicate may cut short.
+fn pause(outcome: &Outcome, verdict: Verdict) -> Duration {
+    let Verdict::Later { delay, .. } = verdict else { return Duration::ZERO };
+    match outcome {
+        Outcome::Waiting(left) | Outcome::Failed { receipt: Some(left), .. } => delay.min(*left),
+        _ => delay / 2,
     }
 }
 
-fn no_gateway() -> Failure {
-    Failure::new(Class::Permanent, crate::gateway::Reason::Route, "no gateway is configured for the channel")
-}
-
-/// The notification's idempotency key: the same over attempts, gateways and restarts, and without anything personal.
-pub(super) fn reference(event_key: &str, target: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, format!("{event_key}\u{1f}{target}").as_bytes());
-    digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+/// The current time is past the event's deadline.
+pub(super) fn is_late(deadline: Timestamp, now: Timestamp) -> bool {
+    now > deadline
 }

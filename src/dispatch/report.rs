@@ -1,37 +1,13 @@
 //! What became of an event, for whoever brought it and for people: masked, serialisable.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::{DeadReason, Incoming};
+use super::{Burial, Disposition, Incoming};
 use crate::event::{Event, Lane, peek};
 use crate::plan::Notification;
 use crate::template::{Message, segments};
-
-/// What whoever brought the event does with its delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Disposition {
-    /// Acknowledge: told, deliberately not told, or told before.
-    Done,
-    /// Bring it again after this delay, then acknowledge.
-    Retry {
-        /// How long to wait.
-        delay: Duration,
-        /// How often it was tried by then.
-        attempts: u32,
-    },
-    /// Put it into the dead-letter queue, then acknowledge.
-    Dead {
-        /// The label.
-        reason: DeadReason,
-        /// For a person; nothing personal.
-        detail: String,
-    },
-    /// Do nothing: the program stops, and the broker will bring it again.
-    Abandon,
-}
 
 /// What became of an event.
 #[derive(Debug, Clone, Serialize)]
@@ -49,10 +25,15 @@ pub struct Report {
     pub disposition: Disposition,
     /// The customer chose not to be told.
     pub muted: bool,
-    /// The event was done or muted before, or is on its way with another body.
+    /// The event was done, muted or given up before, or is on its way with another body.
     pub duplicate: bool,
     /// How often it was tried, this time included.
     pub attempts: u32,
+    /// How often it was given up before.
+    pub deaths: u32,
+    /// What is left to do once a dead letter is where it belongs.
+    #[serde(skip)]
+    pub burial: Option<Burial>,
     /// One for each notification, fallbacks included.
     pub notifications: Vec<NotificationReport>,
 }
@@ -127,6 +108,8 @@ impl Report {
             muted: false,
             duplicate: false,
             attempts,
+            deaths: 0,
+            burial: None,
             notifications: Vec::new(),
         }
     }
@@ -141,6 +124,8 @@ impl Report {
             muted: false,
             duplicate: false,
             attempts: incoming.attempts.saturating_add(1),
+            deaths: 0,
+            burial: None,
             notifications: Vec::new(),
         }
     }
@@ -181,33 +166,6 @@ impl NotificationReport {
             detail: None,
             segments,
         }
-    }
-}
-
-impl Disposition {
-    fn result(&self) -> Option<&'static str> {
-        match self {
-            Self::Done => Some("done"),
-            Self::Retry { .. } => Some("retried"),
-            Self::Dead { .. } => Some("dead"),
-            Self::Abandon => None,
-        }
-    }
-}
-
-impl Serialize for Disposition {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        use serde::ser::SerializeMap;
-
-        let (reason, detail) = match self {
-            Self::Dead { reason, detail } => (Some(reason.as_str()), Some(detail)),
-            _ => (None, None),
-        };
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("result", &self.result())?;
-        map.serialize_entry("reason", &reason)?;
-        map.serialize_entry("detail", &detail)?;
-        map.end()
     }
 }
 

@@ -17,6 +17,9 @@ pub struct RetryConfig {
     /// together.
     #[schemars(range(min = 0.0, max = 0.5))]
     pub jitter: f64,
+    /// Trouble that lasts longer than this is not waited for where the other channel can take over: counted from a
+    /// notification's first attempt.
+    pub fallback_after: Span,
 }
 
 /// The retry schedule.
@@ -34,6 +37,12 @@ impl Schedule {
         let rest = self.0.get(usize::try_from(attempts).ok()?..)?;
         let wait = wait.unwrap_or_default();
         rest.iter().find(|step| **step >= wait).or(rest.last()).copied()
+    }
+
+    /// The shortest step that is no shorter than `wait`, or the longest.
+    pub fn at_least(&self, wait: Duration) -> Duration {
+        let steps = self.steps();
+        steps.iter().find(|step| **step >= wait).or(steps.last()).copied().unwrap_or(wait)
     }
 
     /// The shortest step: for a notification that another delivery is at. A schedule without steps waits a second.
@@ -57,7 +66,7 @@ mod tests {
 
     fn schedule(seconds: &[u64]) -> Schedule {
         let schedule = seconds.iter().map(|seconds| Span::seconds(*seconds)).collect();
-        Schedule::new(&RetryConfig { schedule, jitter: 0.0 })
+        Schedule::new(&RetryConfig { schedule, jitter: 0.0, fallback_after: Span::seconds(60) })
     }
 
     #[test]
@@ -75,6 +84,14 @@ mod tests {
         assert_eq!(schedule.delay(0, wait(20)), wait(30));
         assert_eq!(schedule.delay(0, wait(3600)), wait(120));
         assert_eq!(schedule.delay(2, wait(1)), wait(120));
+    }
+
+    #[test]
+    fn a_wait_takes_the_step_that_outlasts_it() {
+        let schedule = schedule(&[30, 5, 120]);
+        for (wait, step) in [(0, 5), (5, 5), (6, 30), (31, 120), (3600, 120)] {
+            assert_eq!(schedule.at_least(Duration::from_secs(wait)).as_secs(), step);
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{Accepted, Class, Failure, Letter, OnUnknown, Reason};
+use super::{Accepted, Class, Failure, Letter, OnUnknown, Reason, default_unknown_wait};
 use crate::config::{Secret, Span, text_value};
 use crate::event::PhoneNumber;
 use crate::plan::Address;
@@ -50,6 +50,9 @@ pub struct HttpGatewayConfig {
     /// When the answer never came.
     #[serde(default)]
     pub on_unknown: OnUnknown,
+    /// With `on_unknown = "wait"`: how long.
+    #[serde(default = "default_unknown_wait")]
+    pub unknown_wait: Span,
     /// How it wants numbers.
     #[serde(default)]
     pub number_format: NumberFormat,
@@ -346,7 +349,7 @@ fn chain<'a>(error: &'a reqwest::Error) -> impl Iterator<Item = &'a (dyn std::er
     std::iter::successors(std::error::Error::source(error), |error| error.source())
 }
 
-/// The id at `path` in the answer: text or number, at most 200 bytes.
+/// The id at `path` in the answer: text without control characters or a number, at most 200 bytes.
 fn find_id(body: &[u8], path: &str) -> Option<String> {
     let answer: Value = serde_json::from_slice(body).ok()?;
     let found = path.split('.').try_fold(&answer, |node, part| match node {
@@ -358,7 +361,8 @@ fn find_id(body: &[u8], path: &str) -> Option<String> {
         Value::Number(id) => id.to_string(),
         _ => return None,
     };
-    (id.len() <= 200).then_some(id)
+    // What stands in a database and on a terminal is text.
+    (id.len() <= 200 && !id.chars().any(char::is_control)).then_some(id)
 }
 
 #[cfg(test)]
@@ -372,6 +376,7 @@ mod tests {
         assert_eq!(find_id(body, "n").as_deref(), Some("17"));
         assert_eq!(find_id(body, "messages.1.id"), None);
         assert_eq!(find_id(b"garbage", "n"), None);
+        assert_eq!(find_id(br#"{"n": "a\u0000b"}"#, "n"), None, "no database takes it");
     }
 
     #[test]

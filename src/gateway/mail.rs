@@ -130,13 +130,7 @@ mod tests {
             html: html.map(str::to_owned),
         };
         let now = "2026-11-22T06:04:05Z".parse().expect("a time");
-        let letter = Letter {
-            reference: "abc123",
-            address: &address,
-            message: &message,
-            lane: crate::event::Lane::Critical,
-            now,
-        };
+        let letter = Letter { reference: "abc123", address: &address, message: &message, now };
         build(&letter, &"お知らせ <no-reply@example.jp>".parse().expect("a mailbox"))
             .unwrap_or_else(|error| panic!("{error}"))
     }

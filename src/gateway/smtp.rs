@@ -22,7 +22,7 @@ use tokio::time::timeout;
 
 use super::mail::{Built, Mailbox, build};
 use super::relay_url::{RelayUrl, Tls};
-use super::{Accepted, Class, Failure, Letter, OnUnknown, Reason};
+use super::{Accepted, Class, Failure, Letter, OnUnknown, Reason, default_unknown_wait};
 use crate::config::Span;
 use crate::event::Lane;
 
@@ -53,6 +53,9 @@ pub struct RelayConfig {
     /// When the last reply never came.
     #[serde(default)]
     pub on_unknown: OnUnknown,
+    /// With `on_unknown = "wait"`: how long.
+    #[serde(default = "default_unknown_wait")]
+    pub unknown_wait: Span,
     /// The name in EHLO; receivers compare it with the address's PTR record.
     #[serde(default = "default_client_name")]
     pub client_name: String,
@@ -112,6 +115,12 @@ pub(super) struct Relay {
     idle: Mutex<Vec<Idle>>,
 }
 
+/// The right to use a connection, until it is dropped.
+pub(super) struct Place<'a> {
+    _share: Option<SemaphorePermit<'a>>,
+    _place: Option<SemaphorePermit<'a>>,
+}
+
 struct Idle {
     connection: AsyncSmtpConnection,
     since: Instant,
@@ -142,13 +151,6 @@ impl Relay {
 
     pub(super) async fn send(&self, letter: &Letter<'_>, patience: Duration) -> Result<Accepted, Failure> {
         let mail = build(letter, &self.from)?;
-        let _place = timeout(patience, self.place(letter.lane)).await.map_err(|_| {
-            Failure::new(
-                Class::Throttled { wait: None },
-                Reason::OwnLimit,
-                "no connection of the pool came free",
-            )
-        })?;
         let mut stage = Stage::Connect;
         match timeout(patience, self.deliver(&mail, &mut stage)).await {
             Ok(result) => result.map(|()| Accepted { provider_id: Some(mail.message_id) }),
@@ -170,14 +172,14 @@ impl Relay {
             .unwrap_or_else(|_| Err(Failure::new(Class::Retryable, Reason::Timeout, "no answer in time")))
     }
 
-    /// The right to use a connection.
-    async fn place(&self, lane: Lane) -> (Option<SemaphorePermit<'_>>, Option<SemaphorePermit<'_>>) {
+    /// Waits for the right to use a connection.
+    pub(super) async fn place(&self, lane: Lane) -> Place<'_> {
         // Neither semaphore is ever closed.
         let share = match lane {
             Lane::Critical => None,
             Lane::Standard => self.standard_places.acquire().await.ok(),
         };
-        (share, self.places.acquire().await.ok())
+        Place { _share: share, _place: self.places.acquire().await.ok() }
     }
 
     async fn deliver(&self, mail: &Built, stage: &mut Stage) -> Result<(), Failure> {

@@ -1,23 +1,25 @@
-//! Many callers, one writer: what waits while a commit runs goes into the next one. A durable commit costs a disk
+//! Many callers, few writers: what waits while a commit runs goes into the next one. A durable commit costs a disk
 //! flush; sharing it is worth twenty to eighty times the throughput.
 //!
-//! The writer never gives an operation up: while the engine cannot write it tries again, callers wait, and so nothing
+//! A writer never gives an operation up: while the engine cannot write it tries again, callers wait, and so nothing
 //! is sent and nothing is acked. [`Ledger::trouble`] says why.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-use ring::hmac;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::sqlite::Sqlite;
-use super::{
-    Answer, Claim, ClaimAnswer, Close, Engine, LedgerConfig, LedgerUrl, OpenError, Operation, Settle,
+use super::engine::{Engine, EngineError};
+use super::operation::{
+    Answer, Claim, ClaimAnswer, Close, Oldest, Operation, Receipt, ReceiptAnswer, Renew, Settle, Step,
 };
-use crate::config::Secret;
+use super::postgres::{Postgres, PostgresUrl};
+use super::sqlite::Sqlite;
+use super::{LedgerConfig, LedgerUrl, OpenError, Pseudonyms};
+use crate::clock::Clock;
 use crate::telemetry;
 
 /// Operations in one transaction at most.
@@ -27,13 +29,17 @@ const MAX_BATCH: usize = 256;
 const RETRY_EVERY: Duration = Duration::from_millis(250);
 
 type Request = (Operation, oneshot::Sender<Answer>);
+type Queue = Arc<Mutex<mpsc::Receiver<Request>>>;
+/// What each writer cannot do at the moment.
+type Troubles = BTreeMap<usize, String>;
 
-/// The ledger as the rest of the program knows it. Cheap to clone; the last clone dropped ends the writer.
+/// The ledger as the rest of the program knows it. Cheap to clone; the last clone dropped ends the writers.
 #[derive(Clone)]
 pub struct Ledger {
     requests: mpsc::Sender<Request>,
-    trouble: watch::Receiver<Option<String>>,
-    recipient_key: hmac::Key,
+    troubles: watch::Receiver<Troubles>,
+    pseudonyms: watch::Receiver<Option<Pseudonyms>>,
+    tokens: Arc<AtomicU64>,
     stopping: Arc<AtomicBool>,
 }
 
@@ -43,33 +49,68 @@ pub struct Ledger {
 pub struct LedgerClosed;
 
 impl Ledger {
-    /// Opens the configured ledger, creating it when it is not there.
+    /// Opens the configured ledger, creating it when it is not there. A SQLite file is opened at once and lives by
+    /// `clock`, which has to run steadily; PostgreSQL has a clock of its own, is connected to when there is something to
+    /// write, and as often as it takes.
     ///
     /// # Errors
     /// [`OpenError`].
-    pub fn open(config: &LedgerConfig) -> Result<Self, OpenError> {
-        let engine = match &config.url {
-            LedgerUrl::File(path) => Sqlite::open(path)?,
-            LedgerUrl::Memory => Sqlite::in_memory()?,
-        };
+    pub fn open(config: &LedgerConfig, clock: &Clock) -> Result<Self, OpenError> {
+        match &config.url {
+            LedgerUrl::File(path) => Self::embedded(Sqlite::open(path, clock.clone())?, config),
+            LedgerUrl::Memory => Self::embedded(Sqlite::in_memory(clock.clone())?, config),
+            LedgerUrl::Postgres(url) => Self::shared(url, config),
+        }
+    }
+
+    fn embedded(engine: Sqlite, config: &LedgerConfig) -> Result<Self, OpenError> {
         let key = match &config.recipient_key {
             Some(secret) => secret.clone(),
             None => engine.own_key()?,
         };
-        Ok(Self::with_engine(engine, &key))
+        Ok(Self::with_engines([engine], watch::channel(Some(Pseudonyms::new(&key))).1))
     }
 
-    fn with_engine(engine: impl Engine + 'static, key: &Secret) -> Self {
+    fn shared(url: &PostgresUrl, config: &LedgerConfig) -> Result<Self, OpenError> {
+        let configured = config.recipient_key.as_ref().map(Pseudonyms::new);
+        let (told, pseudonyms) = watch::channel(configured);
+        let told = Arc::new(told);
+        let process = Postgres::process();
+        let engine = |_| {
+            let told = Arc::clone(&told);
+            let key_found = move |key| {
+                told.send_if_modified(|known| {
+                    let new = known.is_none();
+                    known.get_or_insert_with(|| Pseudonyms::new(&key));
+                    new
+                });
+            };
+            Postgres::new(url.clone(), process.clone(), Box::new(key_found))
+        };
+        let engines = (0..config.pool).map(engine).collect::<Result<Vec<_>, _>>();
+        let engines = engines
+            .map_err(|error| OpenError::Engine { place: url.to_string(), detail: error.to_string() })?;
+        Ok(Self::with_engines(engines, pseudonyms))
+    }
+
+    fn with_engines<E: Engine + 'static>(
+        engines: impl IntoIterator<Item = E>,
+        pseudonyms: watch::Receiver<Option<Pseudonyms>>,
+    ) -> Self {
         let (requests, queue) = mpsc::channel(4 * MAX_BATCH);
-        let (trouble, trouble_seen) = watch::channel(None);
+        let (troubles, troubles_seen) = watch::channel(Troubles::new());
+        let (queue, troubles) = (Arc::new(Mutex::new(queue)), Arc::new(troubles));
         let stopping = Arc::new(AtomicBool::new(false));
-        let writer = Writer { engine, queue, trouble, stopping: Arc::clone(&stopping) };
-        thread::Builder::new()
-            .name("ledger".to_owned())
-            .spawn(move || writer.run())
-            .expect("a thread can be started while the program starts");
-        let recipient_key = hmac::Key::new(hmac::HMAC_SHA256, key.reveal().as_bytes());
-        Self { requests, trouble: trouble_seen, recipient_key, stopping }
+        for (number, engine) in engines.into_iter().enumerate() {
+            let (queue, troubles, stopping) =
+                (Arc::clone(&queue), Arc::clone(&troubles), Arc::clone(&stopping));
+            let writer = Writer { number, engine, queue, troubles, stopping };
+            thread::Builder::new()
+                .name(format!("ledger-{number}"))
+                .spawn(move || writer.run())
+                .expect("a thread can be started while the program starts");
+        }
+        Self { requests, troubles: troubles_seen, pseudonyms, tokens: Arc::default(), stopping }
     }
 
     /// Asks for the right to send; durable before it is granted.
@@ -77,18 +118,28 @@ impl Ledger {
     /// # Errors
     /// When the ledger was closed meanwhile.
     pub async fn claim(&self, claim: Claim) -> Result<ClaimAnswer, LedgerClosed> {
-        match self.write(Operation::Claim(claim)).await? {
+        let token = self.tokens.fetch_add(1, Ordering::Relaxed);
+        match self.step(Step::Claim { claim, token }).await? {
             Answer::Claim(answer) => Ok(answer),
             _ => Err(LedgerClosed),
         }
     }
 
-    /// Writes down how an attempt ended; durable when it returns. False: someone else has taken the claim over.
+    /// Makes a claim last longer and names the gateway that is asked next; durable when it returns. False: someone else
+    /// has taken the claim over.
+    ///
+    /// # Errors
+    /// When the ledger was closed meanwhile.
+    pub async fn renew(&self, renew: Renew) -> Result<bool, LedgerClosed> {
+        Ok(self.step(Step::Renew(renew)).await? == Answer::Held(true))
+    }
+
+    /// Writes down how a claim ended; durable when it returns. False: someone else has taken the claim over.
     ///
     /// # Errors
     /// When the ledger was closed meanwhile.
     pub async fn settle(&self, settle: Settle) -> Result<bool, LedgerClosed> {
-        Ok(self.write(Operation::Settle(settle)).await? == Answer::Settled(true))
+        Ok(self.step(Step::Settle(settle)).await? == Answer::Held(true))
     }
 
     /// Writes down what became of an event; durable when it returns. False, and nothing is changed, when the event was
@@ -97,16 +148,38 @@ impl Ledger {
     /// # Errors
     /// When the ledger was closed meanwhile.
     pub async fn close_event(&self, close: Close) -> Result<bool, LedgerClosed> {
-        Ok(self.write(Operation::Close(close)).await? == Answer::Closed(true))
+        Ok(self.step(Step::Close(close)).await? == Answer::Closed(true))
     }
 
-    /// Forgets a few of the events first seen before `before`; returns how many.
+    /// Writes down what a gateway said of an accepted message; durable when it returns.
     ///
     /// # Errors
     /// When the ledger was closed meanwhile.
-    pub async fn sweep(&self, before: Timestamp) -> Result<usize, LedgerClosed> {
-        match self.write(Operation::Sweep { before }).await? {
+    pub async fn receipt(&self, receipt: Receipt) -> Result<ReceiptAnswer, LedgerClosed> {
+        match self.step(Step::Receipt(receipt)).await? {
+            Answer::Receipt(answer) => Ok(answer),
+            _ => Err(LedgerClosed),
+        }
+    }
+
+    /// Forgets a few of the events first seen longer ago than `retention`; returns how many.
+    ///
+    /// # Errors
+    /// When the ledger was closed meanwhile.
+    pub async fn sweep(&self, retention: Duration) -> Result<u64, LedgerClosed> {
+        match self.write(Operation::Sweep { retention }).await? {
             Answer::Swept(count) => Ok(count),
+            _ => Err(LedgerClosed),
+        }
+    }
+
+    /// The oldest open event of each lane that has one.
+    ///
+    /// # Errors
+    /// When the ledger was closed meanwhile.
+    pub async fn oldest(&self) -> Result<Vec<Oldest>, LedgerClosed> {
+        match self.write(Operation::Oldest).await? {
+            Answer::Oldest(oldest) => Ok(oldest),
             _ => Err(LedgerClosed),
         }
     }
@@ -116,20 +189,32 @@ impl Ledger {
         if self.requests.is_closed() {
             return Some("its writer has ended; restart the worker".to_owned());
         }
-        self.trouble.borrow().clone()
+        self.troubles.borrow().values().next().cloned()
     }
 
-    /// HMAC of something personal, as the ledger and logs hold it: 16 bytes in hex.
-    pub fn pseudonym(&self, personal: &[u8]) -> String {
-        hmac::sign(&self.recipient_key, personal).as_ref()[..16]
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+    /// What stands for something personal, as soon as the key is known: one that a shared ledger keeps itself is known
+    /// when it has been reached for the first time.
+    ///
+    /// # Errors
+    /// When the ledger was closed meanwhile.
+    pub async fn pseudonyms(&self) -> Result<Pseudonyms, LedgerClosed> {
+        let mut pseudonyms = self.pseudonyms.clone();
+        if let Some(known) = &*pseudonyms.borrow() {
+            return Ok(known.clone());
+        }
+        // Nobody may have asked anything of the ledger yet, and only a question makes it connect.
+        self.oldest().await?;
+        let known = pseudonyms.wait_for(Option::is_some).await.map_err(|_| LedgerClosed)?;
+        known.clone().ok_or(LedgerClosed)
     }
 
     /// Gives up what an engine in trouble has not written; its callers get [`LedgerClosed`].
     pub fn abandon(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    async fn step(&self, step: Step) -> Result<Answer, LedgerClosed> {
+        self.write(Operation::Step(step)).await
     }
 
     async fn write(&self, operation: Operation) -> Result<Answer, LedgerClosed> {
@@ -139,29 +224,37 @@ impl Ledger {
     }
 }
 
-/// The one thread that writes.
+/// A thread that writes. Several share a queue; whoever is free takes what is in it.
 struct Writer<E> {
+    number: usize,
     engine: E,
-    queue: mpsc::Receiver<Request>,
-    trouble: watch::Sender<Option<String>>,
+    queue: Queue,
+    troubles: Arc<watch::Sender<Troubles>>,
     stopping: Arc<AtomicBool>,
 }
 
 impl<E: Engine> Writer<E> {
     fn run(mut self) {
-        while let Some(first) = self.queue.blocking_recv() {
-            let (mut operations, mut callers) = (vec![first.0], vec![first.1]);
-            while operations.len() < MAX_BATCH {
-                let Ok((operation, caller)) = self.queue.try_recv() else { break };
-                operations.push(operation);
-                callers.push(caller);
-            }
+        while let Some((operations, callers)) = self.next() {
             let Some(answers) = self.commit(&operations) else { return };
             for (caller, answer) in callers.into_iter().zip(answers) {
                 // A caller that went away (shutdown) needs no answer.
                 let _ = caller.send(answer);
             }
         }
+    }
+
+    /// The next batch; nothing when the last [`Ledger`] is gone.
+    fn next(&self) -> Option<(Vec<Operation>, Vec<oneshot::Sender<Answer>>)> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = queue.blocking_recv()?;
+        let (mut operations, mut callers) = (vec![first.0], vec![first.1]);
+        while operations.len() < MAX_BATCH {
+            let Ok((operation, caller)) = queue.try_recv() else { break };
+            operations.push(operation);
+            callers.push(caller);
+        }
+        Some((operations, callers))
     }
 
     /// Commits however often it takes; `None` when the program stops before that.
@@ -171,22 +264,38 @@ impl<E: Engine> Writer<E> {
             match self.engine.commit(operations) {
                 Ok(answers) => {
                     telemetry::ledger_committed(started.elapsed());
-                    if self.trouble.send_replace(None).is_some() {
-                        telemetry::ledger_recovered();
-                    }
+                    self.recovered();
                     return Some(answers);
                 }
-                Err(error) => {
-                    let known = self.trouble.send_replace(Some(error.to_string()));
-                    if known.is_none() {
-                        telemetry::ledger_in_trouble(&error.to_string());
-                    }
-                }
+                Err(error) => self.in_trouble(error),
             }
             if self.stopping.load(Ordering::Relaxed) {
                 return None;
             }
             thread::sleep(RETRY_EVERY);
+        }
+    }
+
+    fn recovered(&self) {
+        let mut all_well = false;
+        self.troubles.send_if_modified(|troubles| {
+            let changed = troubles.remove(&self.number).is_some();
+            all_well = changed && troubles.is_empty();
+            changed
+        });
+        if all_well {
+            telemetry::ledger_recovered();
+        }
+    }
+
+    fn in_trouble(&self, error: EngineError) {
+        let mut first = false;
+        self.troubles.send_modify(|troubles| {
+            first = troubles.is_empty();
+            troubles.insert(self.number, error.to_string());
+        });
+        if first {
+            telemetry::ledger_in_trouble(&error.to_string());
         }
     }
 }

@@ -1,29 +1,32 @@
 //! SQLite as the ledger: one file, one process, every commit flushed to disk.
 
+mod rows;
+
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use ring::rand::{SecureRandom, SystemRandom};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
-use super::{
-    Answer, Claim, ClaimAnswer, Close, Engine, EngineError, Grant, Held, OpenError, Operation, Settle,
-    TargetRecord,
-};
+use self::rows::{load, read_event, read_notifications, save};
+use super::engine::{Engine, EngineError, SWEEP_STEP, random_hex};
+use super::machine::Machine;
+use super::operation::{Answer, Oldest, Operation};
+use super::rows::{Case, Cases, Place, place};
+use super::{OpenError, View, ViewError};
+use crate::clock::Clock;
 use crate::config::Secret;
 
 /// What `PRAGMA user_version` says of a file that this program made. Migrations are applied one by one.
-const MIGRATIONS: [&str; 1] = [include_str!("schema.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/sqlite-1.sql"), include_str!("schema/sqlite-2.sql")];
 
-/// Events forgotten in one step: short enough not to hold up a commit that customers wait for.
-const SWEEP_STEP: i64 = 500;
+/// Somebody else who reads or backs up the file may hold its lock for this long before it counts as trouble.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) struct Sqlite {
     connection: Connection,
-    /// Random for each process. A claim by any other owner is a dead process's: the lock below sees to that.
-    owner: String,
+    machine: Machine,
+    clock: Clock,
     /// Held as long as the engine lives.
     _lock: Option<File>,
 }
@@ -35,21 +38,26 @@ impl From<rusqlite::Error> for EngineError {
 }
 
 impl Sqlite {
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
-        let place = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
+    pub fn open(path: &Path, clock: Clock) -> Result<Self, OpenError> {
+        let place = shown(path);
         let lock = lock(path, &place)?;
         let connection = Connection::open(path).map_err(|error| engine_error(&place, &error))?;
-        Self::prepare(connection, Some(lock), &place)
+        Self::prepare(connection, Some(lock), &place, clock)
     }
 
-    pub fn in_memory() -> Result<Self, OpenError> {
+    pub fn in_memory(clock: Clock) -> Result<Self, OpenError> {
         let connection = Connection::open_in_memory().map_err(|error| engine_error("memory", &error))?;
-        Self::prepare(connection, None, "memory")
+        Self::prepare(connection, None, "memory", clock)
     }
 
-    fn prepare(mut connection: Connection, lock: Option<File>, place: &str) -> Result<Self, OpenError> {
+    fn prepare(
+        mut connection: Connection,
+        lock: Option<File>,
+        place: &str,
+        clock: Clock,
+    ) -> Result<Self, OpenError> {
         let failed = |error: rusqlite::Error| engine_error(place, &error);
-        connection.busy_timeout(Duration::from_secs(5)).map_err(failed)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
         // FULL flushes the log at every commit: what is claimed or settled survives a power cut.
         connection
             .execute_batch(
@@ -58,34 +66,38 @@ impl Sqlite {
             .map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
         migrate(&mut connection, place)?;
-        Ok(Self { connection, owner: random_hex(8), _lock: lock })
+        // The lock says that nobody else writes: a claim by another process is a dead one's.
+        Ok(Self { connection, machine: Machine::new(random_hex(8), true), clock, _lock: lock })
     }
 
     /// A key for pseudonyms that lives in the ledger itself, made at its first use.
     pub fn own_key(&self) -> Result<Secret, OpenError> {
         let failed = |error: rusqlite::Error| engine_error("recipient key", &error);
-        self.connection
-            .execute(
-                "INSERT OR IGNORE INTO meta (name, value) VALUES ('recipient_key', ?1)",
-                [random_hex(32)],
-            )
-            .map_err(failed)?;
-        let key: String = self
-            .connection
-            .query_row("SELECT value FROM meta WHERE name = 'recipient_key'", [], |row| row.get(0))
-            .map_err(failed)?;
-        key.parse().map_err(|_| OpenError::Engine {
+        let insert = "INSERT OR IGNORE INTO meta (name, value) VALUES ('recipient_key', ?1)";
+        self.connection.execute(insert, [random_hex(32)]).map_err(failed)?;
+        let found = stored_key(&self.connection).map_err(failed)?;
+        found.ok_or_else(|| OpenError::Engine {
             place: "recipient key".to_owned(),
             detail: "is empty".to_owned(),
         })
     }
 }
 
+fn stored_key(connection: &Connection) -> rusqlite::Result<Option<Secret>> {
+    let select = "SELECT value FROM meta WHERE name = 'recipient_key'";
+    let key: Option<String> = connection.query_row(select, [], |row| row.get(0)).optional()?;
+    Ok(key.and_then(|key| key.parse().ok()))
+}
+
+fn shown(path: &Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}
+
 fn engine_error(place: &str, error: &rusqlite::Error) -> OpenError {
     OpenError::Engine { place: place.to_owned(), detail: error.to_string() }
 }
 
-/// An advisory lock beside the database, so that readers (`sqlite3`, later `trace`) can still look into it.
+/// An advisory lock beside the database, so that readers (`sqlite3`, `trace`) can still look into it.
 fn lock(path: &Path, place: &str) -> Result<File, OpenError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".lock");
@@ -99,199 +111,136 @@ fn lock(path: &Path, place: &str) -> Result<File, OpenError> {
     }
 }
 
+fn version(connection: &Connection, place: &str) -> Result<i64, OpenError> {
+    let found: i64 = connection
+        .query_row("PRAGMA user_version", [], |row| row.get(0))
+        .map_err(|error| engine_error(place, &error))?;
+    let known = MIGRATIONS.len() as i64;
+    if found > known { Err(OpenError::Newer { place: place.to_owned(), found, known }) } else { Ok(found) }
+}
+
 fn migrate(connection: &mut Connection, place: &str) -> Result<(), OpenError> {
     let failed = |error: rusqlite::Error| engine_error(place, &error);
-    let transaction = connection.transaction().map_err(failed)?;
-    let found: i64 = transaction.query_row("PRAGMA user_version", [], |row| row.get(0)).map_err(failed)?;
-    let known = MIGRATIONS.len() as i64;
-    if found > known {
-        return Err(OpenError::Newer { place: place.to_owned(), found, known });
-    }
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+    let found = version(&transaction, place)?;
     for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or_default()) {
         transaction.execute_batch(migration).map_err(failed)?;
     }
-    transaction.pragma_update(None, "user_version", known).map_err(failed)?;
+    transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64).map_err(failed)?;
     transaction.commit().map_err(failed)
-}
-
-fn random_hex(bytes: usize) -> String {
-    let mut random = vec![0; bytes];
-    SystemRandom::new().fill(&mut random).expect("the system has randomness");
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Engine for Sqlite {
     fn commit(&mut self, batch: &[Operation]) -> Result<Vec<Answer>, EngineError> {
-        let transaction = self.connection.transaction()?;
-        let writing = Writing { transaction: &transaction, owner: &self.owner };
-        let answers = batch.iter().map(|operation| writing.apply(operation)).collect::<Result<_, _>>()?;
+        let now = self.clock.now().as_millisecond();
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut cases = load_cases(&transaction, batch)?;
+        let answer = |operation: &Operation| {
+            Ok::<_, EngineError>(match operation {
+                Operation::Step(step) => self.machine.step(cases.of(step), step, now),
+                Operation::Sweep { retention } => Answer::Swept(sweep(&transaction, *retention, now)?),
+                Operation::Oldest => Answer::Oldest(oldest(&transaction)?),
+            })
+        };
+        let answers = batch.iter().map(answer).collect::<Result<_, _>>()?;
+        for (key, case) in &cases.by_key {
+            save(&transaction, key, case)?;
+        }
         transaction.commit()?;
         Ok(answers)
     }
 }
 
-/// One transaction.
-struct Writing<'a> {
-    transaction: &'a Transaction<'a>,
-    owner: &'a str,
+fn load_cases(transaction: &Transaction<'_>, batch: &[Operation]) -> rusqlite::Result<Cases> {
+    let mut cases = Cases::default();
+    for operation in batch {
+        let Operation::Step(step) = operation else { continue };
+        let key = match place(step) {
+            Place::Key(key) => key.to_owned(),
+            Place::Reference(reference) => {
+                let Some(key) = key_of(transaction, reference)? else { continue };
+                cases.key_of.insert(reference.to_owned(), key.clone());
+                key
+            }
+        };
+        if !cases.by_key.contains_key(&key) {
+            let case = load(transaction, &key)?;
+            cases.by_key.insert(key, case);
+        }
+    }
+    Ok(cases)
 }
 
-impl Writing<'_> {
-    fn apply(&self, operation: &Operation) -> rusqlite::Result<Answer> {
-        match operation {
-            Operation::Claim(claim) => self.claim(claim).map(Answer::Claim),
-            Operation::Settle(settle) => self.settle(settle).map(Answer::Settled),
-            Operation::Close(close) => self.close(close).map(Answer::Closed),
-            Operation::Sweep { before } => self.sweep(*before).map(Answer::Swept),
+fn key_of(transaction: &Transaction<'_>, reference: &str) -> rusqlite::Result<Option<String>> {
+    let select = "SELECT event_key FROM notification WHERE reference = ?1";
+    transaction.prepare_cached(select)?.query_row([reference], |row| row.get(0)).optional()
+}
+
+fn sweep(transaction: &Transaction<'_>, retention: Duration, now: i64) -> rusqlite::Result<u64> {
+    let before = now.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX));
+    let old = "SELECT key FROM event WHERE first_seen < ?1 ORDER BY first_seen LIMIT ?2";
+    let notifications = format!("DELETE FROM notification WHERE event_key IN ({old})");
+    transaction.prepare_cached(&notifications)?.execute((before, SWEEP_STEP))?;
+    let events = format!("DELETE FROM event WHERE key IN ({old})");
+    Ok(transaction.prepare_cached(&events)?.execute((before, SWEEP_STEP))? as u64)
+}
+
+fn oldest(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<Oldest>> {
+    let select = "SELECT lane, min(time) FROM event WHERE state = 'open' GROUP BY lane";
+    let mut statement = transaction.prepare_cached(select)?;
+    let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?)))?;
+    rows.map(|row| row.map(|(lane, time)| Oldest { lane, time: super::time(time) })).collect()
+}
+
+/// Reads beside a worker that writes.
+pub(super) struct SqliteView(Connection);
+
+impl SqliteView {
+    pub fn open(path: &Path) -> Result<Self, OpenError> {
+        let place = shown(path);
+        let failed = |error: rusqlite::Error| engine_error(&place, &error);
+        let connection =
+            Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        let (found, known) = (version(&connection, &place)?, MIGRATIONS.len() as i64);
+        if found < known {
+            return Err(OpenError::Older { place, found, known });
         }
+        Ok(Self(connection))
+    }
+}
+
+impl From<rusqlite::Error> for ViewError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl View for SqliteView {
+    fn own_key(&mut self) -> Result<Option<Secret>, ViewError> {
+        Ok(stored_key(&self.0)?)
     }
 
-    fn claim(&self, claim: &Claim) -> rusqlite::Result<ClaimAnswer> {
-        let event = &claim.event;
-        let mut statement = self.transaction.prepare_cached(
-            "INSERT INTO event (key, id, type, lane, fingerprint, state, first_seen, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, 'open', ?6, ?6) ON CONFLICT (key) DO NOTHING",
-        )?;
-        let now = claim.now.as_millisecond();
-        let new = statement.execute(params![
-            event.key,
-            event.id,
-            event.event_type,
-            event.lane,
-            event.fingerprint,
-            now
-        ])? == 1;
-        if !new && !self.reopen(claim)? {
-            return Ok(ClaimAnswer::Duplicate);
-        }
-        claim
-            .targets
-            .iter()
-            .map(|target| self.claim_target(claim, target))
-            .collect::<rusqlite::Result<_>>()
-            .map(ClaimAnswer::Targets)
+    fn by_id(&mut self, id: &str) -> Result<Vec<Case>, ViewError> {
+        self.cases("SELECT key FROM event WHERE id = ?1 ORDER BY first_seen LIMIT ?2", id, i64::MAX)
     }
 
-    /// Whether an event that is known may be worked on: while it is open and the body is the same, or anew after it was
-    /// dead-lettered.
-    fn reopen(&self, claim: &Claim) -> rusqlite::Result<bool> {
-        let mut statement =
-            self.transaction.prepare_cached("SELECT state, fingerprint FROM event WHERE key = ?1")?;
-        let (state, fingerprint): (String, String) =
-            statement.query_row([&claim.event.key], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        if state == "dead" {
-            let now = claim.now.as_millisecond();
-            let update = "UPDATE event SET state = 'open', reason = NULL, fingerprint = ?2, updated_at = ?3 WHERE key = ?1";
-            self.transaction.prepare_cached(update)?.execute(params![
-                claim.event.key,
-                claim.event.fingerprint,
-                now
-            ])?;
-            let anew = "UPDATE notification SET attempt = 0, lease_until = 0, state = iif(state = 'failed', 'retry', state)
-                        WHERE event_key = ?1 AND state <> 'accepted'";
-            self.transaction.prepare_cached(anew)?.execute([&claim.event.key])?;
-            return Ok(true);
-        }
-        Ok(state == "open" && fingerprint == claim.event.fingerprint)
+    fn by_recipient(&mut self, pseudonym: &str, limit: u32) -> Result<Vec<Case>, ViewError> {
+        let select =
+            "SELECT key FROM event WHERE key IN (SELECT event_key FROM notification WHERE recipient = ?1)
+                      ORDER BY first_seen DESC LIMIT ?2";
+        self.cases(select, pseudonym, limit.into())
     }
+}
 
-    fn claim_target(&self, claim: &Claim, target: &TargetRecord) -> rusqlite::Result<Held> {
-        let key = &claim.event.key;
-        let before = self.state(key, &target.target)?;
-        let mut statement = self.transaction.prepare_cached(
-            "INSERT INTO notification
-               (event_key, target, state, owner, epoch, attempt, lease_until, recipient, template_version, updated_at)
-             VALUES (?1, ?2, 'in_flight', ?3, 1, 1, ?4, ?5, ?6, ?7)
-             ON CONFLICT (event_key, target) DO UPDATE SET
-               state = 'in_flight', owner = excluded.owner, epoch = epoch + 1, attempt = attempt + 1,
-               lease_until = excluded.lease_until, recipient = excluded.recipient,
-               template_version = excluded.template_version, updated_at = excluded.updated_at
-             WHERE (state IN ('retry', 'unknown') AND (lease_until <= excluded.updated_at OR owner <> excluded.owner))
-                OR (state = 'in_flight' AND (lease_until < excluded.updated_at OR owner <> excluded.owner))
-             RETURNING epoch, attempt",
-        )?;
-        let (lease, now) = (claim.lease_until.as_millisecond(), claim.now.as_millisecond());
-        let values =
-            params![key, target.target, self.owner, lease, target.recipient, target.template_version, now];
-        let granted = statement.query_row(values, |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-        if let Some((epoch, attempt)) = granted {
-            let taken_over = before.is_some_and(|(state, _)| state == "in_flight");
-            return Ok(Held::Granted(Grant { epoch, attempt, taken_over }));
-        }
-        Ok(match before {
-            Some((state, _)) if state == "accepted" => Held::Accepted,
-            Some((state, reason)) if state == "failed" => Held::Failed { reason: reason.unwrap_or_default() },
-            _ => Held::Busy,
-        })
-    }
-
-    fn state(&self, key: &str, target: &str) -> rusqlite::Result<Option<(String, Option<String>)>> {
-        let mut statement = self
-            .transaction
-            .prepare_cached("SELECT state, reason FROM notification WHERE event_key = ?1 AND target = ?2")?;
-        statement.query_row([key, target], |row| Ok((row.get(0)?, row.get(1)?))).optional()
-    }
-
-    fn settle(&self, settle: &Settle) -> rusqlite::Result<bool> {
-        let mut statement = self.transaction.prepare_cached(
-            "UPDATE notification
-             SET state = ?1, gateway = ?2, provider_id = ?3, reason = ?4, updated_at = ?5, lease_until = ?10
-             WHERE event_key = ?6 AND target = ?7 AND owner = ?8 AND epoch = ?9 AND state = 'in_flight'",
-        )?;
-        let now = settle.now.as_millisecond();
-        let settled = statement.execute(params![
-            settle.state.as_str(),
-            settle.gateway,
-            settle.provider_id,
-            settle.reason,
-            now,
-            settle.event_key,
-            settle.target,
-            self.owner,
-            settle.epoch,
-            settle.not_before.as_millisecond()
-        ])? == 1;
-        if let Some(state) = settle.close.filter(|_| settled) {
-            let update = "UPDATE event SET state = ?2, updated_at = ?3 WHERE key = ?1";
-            self.transaction.prepare_cached(update)?.execute(params![
-                settle.event_key,
-                state.as_str(),
-                now
-            ])?;
-        }
-        Ok(settled)
-    }
-
-    /// A done or muted event stays so, and one that is on its way with another body goes on: what a duplicate would
-    /// have come to does not count.
-    fn close(&self, close: &Close) -> rusqlite::Result<bool> {
-        let event = &close.event;
-        let mut statement = self.transaction.prepare_cached(
-            "INSERT INTO event (key, id, type, lane, fingerprint, state, reason, first_seen, updated_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)
-             ON CONFLICT (key) DO UPDATE SET state = excluded.state, reason = excluded.reason, updated_at = excluded.updated_at
-             WHERE state = 'dead' OR (state = 'open' AND fingerprint = excluded.fingerprint)",
-        )?;
-        let (state, now) = (close.state.as_str(), close.now.as_millisecond());
-        let written = statement.execute(params![
-            event.key,
-            event.id,
-            event.event_type,
-            event.lane,
-            event.fingerprint,
-            state,
-            close.reason,
-            now
-        ])?;
-        Ok(written == 1)
-    }
-
-    fn sweep(&self, before: Timestamp) -> rusqlite::Result<usize> {
-        let before = before.as_millisecond();
-        let old = "SELECT key FROM event WHERE first_seen < ?1 ORDER BY first_seen LIMIT ?2";
-        let notifications = format!("DELETE FROM notification WHERE event_key IN ({old})");
-        self.transaction.prepare_cached(&notifications)?.execute(params![before, SWEEP_STEP])?;
-        let events = format!("DELETE FROM event WHERE key IN ({old})");
-        self.transaction.prepare_cached(&events)?.execute(params![before, SWEEP_STEP])
+impl SqliteView {
+    fn cases(&self, select: &str, what: &str, limit: i64) -> Result<Vec<Case>, ViewError> {
+        let mut statement = self.0.prepare(select)?;
+        let keys = statement.query_map((what, limit), |row| row.get(0))?;
+        let keys = keys.collect::<rusqlite::Result<Vec<String>>>()?;
+        let case = |key: &String| {
+            Ok(Case { event: read_event(&self.0, key)?, notifications: read_notifications(&self.0, key)? })
+        };
+        keys.iter().map(case).collect()
     }
 }

@@ -772,7 +772,8 @@ fn run_on_a_folder_names_it() {
 fn a_stop_in_the_middle_of_a_file_says_what_is_left_and_the_next_run_sends_it() {
     let desk = Desk::new()
         .with("SHIRASE_SMS__GATEWAYS__0__URL", &format!("http://127.0.0.1:{}/", crate::support::free_port()))
-        .with("SHIRASE_RETRY__SCHEDULE", "[\"1h\"]");
+        .with("SHIRASE_RETRY__SCHEDULE", "[\"1h\"]")
+        .with("SHIRASE_RETRY__FALLBACK_AFTER", "2h");
     let events = lines(&[event("s-1", "security.login.new_device", 1)]);
     desk.scratch.write("events.jsonl", &events);
     let ran = desk.shell("$shirase run --events events.jsonl & sleep 1.5; kill -TERM $!; wait $!").expect(1);

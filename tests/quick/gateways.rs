@@ -51,15 +51,17 @@ fn relay(url: &str) -> Gateway {
 async fn send_sms(gateway: &Gateway) -> Result<Accepted, Failure> {
     let address = Address::Sms(PhoneNumber::parse(PHONE).expect("a number"));
     let message = Message::Sms { text: TEXT.to_owned() };
-    gateway
-        .send(&Letter {
-            reference: REFERENCE,
-            address: &address,
-            message: &message,
-            lane: Lane::Critical,
-            now: house::time(),
-        })
-        .await
+    hand_over(
+        gateway,
+        &Letter { reference: REFERENCE, address: &address, message: &message, now: house::time() },
+    )
+    .await
+}
+
+/// Waits for its turn, and sends.
+async fn hand_over(gateway: &Gateway, letter: &Letter<'_>) -> Result<Accepted, Failure> {
+    let turn = gateway.turn(Lane::Critical, TIMEOUT).await?;
+    gateway.send(letter, turn).await
 }
 
 async fn send_mail(gateway: &Gateway) -> Result<Accepted, Failure> {
@@ -73,15 +75,7 @@ async fn send_mail_to(gateway: &Gateway, to: &str, reference: &str) -> Result<Ac
         text: "本文-sEcReT\n.点で始まる行\n..\n終わり".to_owned(),
         html: Some("<p>本文-sEcReT</p>".to_owned()),
     };
-    gateway
-        .send(&Letter {
-            reference,
-            address: &address,
-            message: &message,
-            lane: Lane::Critical,
-            now: house::time(),
-        })
-        .await
+    hand_over(gateway, &Letter { reference, address: &address, message: &message, now: house::time() }).await
 }
 
 /// Nothing of the message, the address, the credentials or the server's words.

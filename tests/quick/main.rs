@@ -4,6 +4,7 @@
 //! - `commands`, `demo`: the shipped binary, from an empty folder
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
 //! - `pipeline`: the dispatcher with a ledger in memory
+//! - `ledger`: the ledger's suite, on SQLite
 //! - `house`, `script`: what they are made of
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -12,8 +13,11 @@ mod commands;
 mod demo;
 mod gateways;
 mod house;
+mod ledger;
 mod pipeline;
 mod script;
 mod snapshots;
+#[path = "../suites/ledger.rs"]
+mod suite;
 #[path = "../support/mod.rs"]
 mod support;

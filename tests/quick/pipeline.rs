@@ -13,7 +13,7 @@ use shirase::assets::{EMBEDDED, Files};
 use shirase::clock::Clock;
 use shirase::config::{Config, Span};
 use shirase::dispatch::{
-    DeadReason, Dispatcher, Disposition, Incoming, NotificationReport, Report, Schedule,
+    DeadReason, Dispatcher, Disposition, Incoming, NotificationReport, Report, Revive, Schedule, Underway,
 };
 use shirase::event::{BadReason, RawEvent};
 use shirase::gateway::{Gateways, OnUnknown};
@@ -51,11 +51,13 @@ async fn world_at(clock: Clock, templates: TemplateSet, change: impl FnOnce(&mut
         catalog: house::CATALOG.clone(),
         templates,
         gateways: Gateways::new(&config.sms, &config.email).unwrap_or_else(|error| panic!("{error}")),
-        ledger: Ledger::open(&config.ledger).unwrap_or_else(|error| panic!("{error}")),
+        ledger: Ledger::open(&config.ledger, &clock).unwrap_or_else(|error| panic!("{error}")),
         clock,
         brand: config.brand,
         prefixes: config.sms.prefixes,
         schedule: Schedule::new(&config.retry),
+        fallback_after: config.retry.fallback_after.0,
+        underway: Underway::default(),
     };
     World { dispatcher, sandbox, hands: Hands::default() }
 }
@@ -87,7 +89,17 @@ impl World {
             self.hands.forward(30);
         }
         let raw = RawEvent::structured(event.to_string());
-        self.dispatcher.dispatch(&Incoming { raw, lane: shirase::event::Lane::Critical, attempts }).await
+        self.take(raw, shirase::event::Lane::Critical, attempts).await
+    }
+
+    /// Dispatches, and notes that a dead letter is where it belongs.
+    async fn take(&self, raw: RawEvent, lane: shirase::event::Lane, attempts: u32) -> Report {
+        let incoming = Incoming { raw, lane, attempts, revive: Revive::Always };
+        let mut report = self.dispatcher.dispatch(&incoming).await;
+        if let Some(burial) = report.burial.take() {
+            self.dispatcher.bury(burial).await.expect("open");
+        }
+        report
     }
 
     /// Numbers of SMS and mails in the sandbox.
@@ -241,7 +253,11 @@ async fn a_dead_event_that_is_replayed_is_tried_anew() {
 #[tokio::test]
 async fn the_schedule_is_followed_and_at_its_end_the_other_channel_takes_over() {
     let gateway = Http::always(echo(429)).await;
-    let world = world(|config| sms_through(config, &[&gateway])).await;
+    let world = world(|config| {
+        sms_through(config, &[&gateway]);
+        config.retry.fallback_after = Span::seconds(3600);
+    })
+    .await;
     for (attempts, delay) in [(0, 5), (1, 30)] {
         let report = world.dispatch(&login(true), attempts).await;
         assert_results(&report, &["current.sms retry"]);
@@ -258,6 +274,31 @@ async fn the_schedule_is_followed_and_at_its_end_the_other_channel_takes_over() 
         assert_results(&world.dispatch(&alone, attempts).await, &["current.sms retry"]);
     }
     assert_dead(&world.dispatch(&alone, 2).await, DeadReason::Exhausted);
+}
+
+#[tokio::test]
+async fn trouble_that_lasts_longer_than_fallback_after_is_the_other_channel_s_long_before_the_schedule_ends()
+{
+    let gateway = Http::always(echo(429)).await;
+    let world = world(|config| {
+        sms_through(config, &[&gateway]);
+        config.retry.schedule = [5, 30, 600, 3600].map(Span::seconds).to_vec();
+    })
+    .await;
+    for attempts in [0, 1] {
+        assert_results(&world.dispatch(&login(true), attempts).await, &["current.sms retry"]);
+    }
+    // A minute after the first try another retry would come ten minutes later.
+    let report = world.dispatch(&login(true), 2).await;
+    assert_results(&report, &["current.sms failed", "current.email accepted"]);
+    assert_eq!((report.disposition, world.sent(), gateway.requests().len()), (Disposition::Done, (0, 1), 3));
+
+    // Without another channel the schedule goes on.
+    let mut alone = login(false);
+    alone["id"] = json!("alone");
+    for attempts in [0, 1, 2] {
+        assert_results(&world.dispatch(&alone, attempts).await, &["current.sms retry"]);
+    }
 }
 
 #[tokio::test]
@@ -592,10 +633,7 @@ async fn bad_input_is_a_dead_letter_with_its_reason_and_nothing_personal() {
         ),
     ] {
         let raw = RawEvent::structured(body);
-        let report = world
-            .dispatcher
-            .dispatch(&Incoming { raw, lane: shirase::event::Lane::Standard, attempts: 0 })
-            .await;
+        let report = world.take(raw, shirase::event::Lane::Standard, 0).await;
         assert_dead(&report, reason);
         let said = format!("{:?}", report.disposition);
         for secret in ["1234-5678", "taro", "9999"] {
@@ -734,9 +772,9 @@ fn whatever_comes_ends_in_a_disposition_and_is_sent_at_most_once() {
     let world = runtime.block_on(world(|_| {}));
     let config = ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(body in damaged_event(), attempts in 0..4_u32)| {
-        let incoming = Incoming { raw: RawEvent::structured(body), lane: shirase::event::Lane::Standard, attempts };
+        let take = || world.take(RawEvent::structured(body.clone()), shirase::event::Lane::Standard, attempts);
         let before = world.sent();
-        let report = runtime.block_on(world.dispatcher.dispatch(&incoming));
+        let report = runtime.block_on(take());
         let accepted = report.notifications.iter().filter(|one| one.result.as_str() == "accepted").count();
         let after = world.sent();
         prop_assert_eq!(after.0 + after.1 - before.0 - before.1, accepted);
@@ -747,7 +785,7 @@ fn whatever_comes_ends_in_a_disposition_and_is_sent_at_most_once() {
         }
         prop_assert!(serde_json::to_string(&report).is_ok());
 
-        let again = runtime.block_on(world.dispatcher.dispatch(&incoming));
+        let again = runtime.block_on(take());
         prop_assert_eq!(world.sent(), after, "sent twice: {:?}", again);
     });
 }

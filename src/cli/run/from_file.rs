@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 
 use super::super::{NOT_IN_ORDER, Usage};
 use crate::broker::{Entry, EventFile};
-use crate::dispatch::{Dispatcher, Disposition, Incoming, NotificationResult, Report};
+use crate::dispatch::{Dispatcher, Disposition, Incoming, NotificationResult, Report, Revive};
 use crate::event::{Lane, RawEvent, peek};
 use crate::worker::Stop;
 
@@ -132,10 +132,14 @@ impl FileRun {
 /// run was stopped before that.
 async fn until_it_ends(shared: &Shared, entry: Entry) -> Option<Report> {
     let raw = RawEvent::structured(entry.body);
-    let mut incoming = Incoming { lane: lane(&shared.dispatcher, &raw), raw, attempts: 0 };
+    let mut incoming =
+        Incoming { lane: lane(&shared.dispatcher, &raw), raw, attempts: 0, revive: Revive::Always };
     loop {
         let permit = shared.working.acquire().await.ok()?;
-        let report = shared.dispatcher.dispatch(&incoming).await;
+        let mut report = shared.dispatcher.dispatch(&incoming).await;
+        if let Some(burial) = report.burial.take() {
+            shared.dispatcher.bury(burial).await.ok()?;
+        }
         drop(permit);
         let Disposition::Retry { delay, attempts } = report.disposition else { return Some(report) };
         incoming.attempts = attempts;

@@ -1,0 +1,265 @@
+//! Gateway by gateway under one claim, until one takes the message or the answer leaves nothing to try.
+
+use std::time::{Duration, Instant};
+
+use super::deliver::{Job, is_late};
+use super::{Dispatcher, Journey};
+use crate::gateway::{Accepted, Class, Failure, Gateway, Letter, OnUnknown, Reason, Turn};
+use crate::ledger::{Attempt, Grant, LedgerClosed, Renew, UnknownAttempt};
+use crate::telemetry;
+
+/// How long a notification may wait for its turns at limited gateways within one claim.
+const TURN_PATIENCE: Duration = Duration::from_secs(60);
+
+/// The claim is renewed this often while it waits, so that a lease has to cover one attempt only.
+const TURN_SLICE: Duration = Duration::from_secs(10);
+
+/// Left over at a lease's end: a slow commit.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
+
+/// What the gateways of a channel made of a message.
+pub(super) enum Outcome {
+    Accepted {
+        gateway: String,
+        accepted: Accepted,
+    },
+    Failed {
+        gateway: Option<String>,
+        failure: Failure,
+        /// A receipt may settle it within this time.
+        receipt: Option<Duration>,
+    },
+    /// Past the event's deadline before it could be sent.
+    Expired,
+    /// Nothing was tried: a receipt may settle an earlier attempt within this time.
+    Waiting(Duration),
+    /// Somebody else has the claim by now.
+    FencedOut,
+}
+
+/// A claim as its holder sees it.
+pub(super) struct Tenure {
+    token: u64,
+    epoch: i64,
+    /// By our own steady clock; counted from before the claim was asked for.
+    until: Instant,
+    /// What the ledger believes is being asked.
+    named: Option<String>,
+    /// Every attempt under this claim.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Tenure {
+    pub fn of(grant: &Grant, claimed_at: Instant, lease: Duration) -> Self {
+        Self {
+            token: grant.token,
+            epoch: grant.epoch,
+            until: claimed_at + lease,
+            named: None,
+            attempts: Vec::new(),
+        }
+    }
+}
+
+impl Dispatcher {
+    /// How long a claim lasts: longer than one slice of waiting and the longest attempt after it.
+    pub(super) fn lease(&self) -> Duration {
+        TURN_SLICE + self.gateways.longest_attempt() + LEASE_MARGIN
+    }
+}
+
+/// One pass over the gateways of a channel.
+pub(super) struct Pass<'a> {
+    dispatcher: &'a Dispatcher,
+    journey: &'a Journey<'a>,
+    job: &'a Job<'a>,
+    tenure: Tenure,
+    unknown: Option<&'a UnknownAttempt>,
+    reference: String,
+    patience: Instant,
+}
+
+/// What came before a send.
+enum Ready<'g> {
+    Turn(Turn<'g>),
+    Late(Failure),
+    Expired,
+    FencedOut,
+}
+
+impl<'a> Pass<'a> {
+    pub fn begin(
+        dispatcher: &'a Dispatcher,
+        journey: &'a Journey<'a>,
+        job: &'a Job<'a>,
+        grant: &'a Grant,
+    ) -> Self {
+        let mut tenure = Tenure::of(grant, job.claimed_at, dispatcher.lease());
+        let channel = job.notification.address.channel();
+        tenure.named = dispatcher.gateways.of(channel).first().map(|gateway| gateway.name().to_owned());
+        Self {
+            dispatcher,
+            journey,
+            job,
+            tenure,
+            unknown: grant.unknown.as_ref(),
+            reference: super::reference(&journey.record.key, &job.notification.target()),
+            patience: Instant::now() + TURN_PATIENCE,
+        }
+    }
+
+    pub async fn run(mut self) -> Result<(Outcome, Tenure), LedgerClosed> {
+        let gateways = self.dispatcher.gateways.of(self.job.notification.address.channel());
+        let mut worst = None;
+        for gateway in order(gateways, self.unknown) {
+            let failure = match self.ready(gateway).await? {
+                Ready::Expired => return Ok((Outcome::Expired, self.tenure)),
+                Ready::FencedOut => return Ok((Outcome::FencedOut, self.tenure)),
+                Ready::Late(failure) => failure,
+                Ready::Turn(turn) => match self.attempt(gateway, turn).await {
+                    Ok(accepted) => {
+                        let gateway = gateway.name().to_owned();
+                        return Ok((Outcome::Accepted { gateway, accepted }, self.tenure));
+                    }
+                    Err(failure) => failure,
+                },
+            };
+            let stop = is_last(&failure, gateway);
+            let receipt = awaited(&failure, gateway);
+            let gateway = Some(gateway.name().to_owned());
+            worst = Some(weightier(worst, Outcome::Failed { gateway, failure, receipt }));
+            if stop {
+                break;
+            }
+        }
+        Ok((worst.unwrap_or_else(no_gateway), self.tenure))
+    }
+
+    /// Waits for the gateway's turn, with a claim that lasts for an attempt and names it.
+    async fn ready<'g>(&mut self, gateway: &'g Gateway) -> Result<Ready<'g>, LedgerClosed> {
+        let turn = loop {
+            let now = self.dispatcher.clock.now();
+            if is_late(self.journey.event.deadline, now) {
+                return Ok(Ready::Expired);
+            }
+            let left =
+                Duration::try_from(self.journey.event.deadline.duration_since(now)).unwrap_or_default();
+            let patience = self.patience.saturating_duration_since(Instant::now());
+            match gateway.turn(self.journey.lane, TURN_SLICE.min(patience).min(left)).await {
+                Ok(turn) => break turn,
+                Err(failure) if Instant::now() >= self.patience => {
+                    telemetry::attempted(self.journey.event, gateway, Err(&failure), Duration::ZERO);
+                    return Ok(Ready::Late(failure));
+                }
+                Err(_) if !self.renew(gateway).await? => return Ok(Ready::FencedOut),
+                Err(_) => {}
+            }
+        };
+        let needed = gateway.longest_attempt() + LEASE_MARGIN;
+        let left = self.tenure.until.saturating_duration_since(Instant::now());
+        let named = self.tenure.named.as_deref() == Some(gateway.name());
+        if (left < needed || !named) && !self.renew(gateway).await? {
+            return Ok(Ready::FencedOut);
+        }
+        // Waiting took time, and so did the ledger.
+        if is_late(self.journey.event.deadline, self.dispatcher.clock.now()) {
+            return Ok(Ready::Expired);
+        }
+        Ok(Ready::Turn(turn))
+    }
+
+    async fn renew(&mut self, gateway: &Gateway) -> Result<bool, LedgerClosed> {
+        let (asked_at, lease) = (Instant::now(), self.dispatcher.lease());
+        let renew = Renew {
+            event_key: self.journey.record.key.clone(),
+            target: self.job.notification.target(),
+            token: self.tenure.token,
+            epoch: self.tenure.epoch,
+            lease,
+            gateway: gateway.name().to_owned(),
+            attempts: self.tenure.attempts.clone(),
+        };
+        let renewed = self.dispatcher.ledger.renew(renew).await?;
+        self.tenure.until = asked_at + lease;
+        self.tenure.named = Some(gateway.name().to_owned());
+        Ok(renewed)
+    }
+
+    /// One try with one gateway.
+    async fn attempt(&mut self, gateway: &Gateway, turn: Turn<'_>) -> Result<Accepted, Failure> {
+        let (address, message) = (&self.job.notification.address, &self.job.rendered.message);
+        let now = self.dispatcher.clock.now();
+        let letter = Letter { reference: &self.reference, address, message, now };
+        let started = Instant::now();
+        let result = gateway.send(&letter, turn).await;
+        let took = started.elapsed();
+        telemetry::attempted(self.journey.event, gateway, result.as_ref(), took);
+        self.tenure.attempts.push(Attempt {
+            at: now,
+            gateway: gateway.name().to_owned(),
+            outcome: result.as_ref().map_or_else(|failure| failure.class.as_str(), |_| "accepted").into(),
+            reason: result.as_ref().err().map(|failure| failure.reason.as_str().into()),
+            detail: result.as_ref().err().map(|failure| failure.detail.clone()),
+            provider_id: result.as_ref().ok().and_then(|accepted| accepted.provider_id.clone()),
+            ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        });
+        result
+    }
+}
+
+/// In the order of the configuration. After an attempt whose answer never came, the gateway that may have the message
+/// goes first, because only it can tell that it is the same; or last, where the policy is to go on with another.
+fn order<'g>(gateways: &'g [Gateway], unknown: Option<&UnknownAttempt>) -> impl Iterator<Item = &'g Gateway> {
+    let asked = unknown.and_then(|unknown| unknown.gateway.as_deref());
+    let first = match gateways.iter().position(|gateway| Some(gateway.name()) == asked) {
+        Some(index) if gateways[index].on_unknown() == OnUnknown::Failover => index + 1,
+        Some(index) => index,
+        None => 0,
+    };
+    let (before, from) = gateways.split_at(first);
+    from.iter().chain(before)
+}
+
+/// Nobody else is asked in this pass.
+fn is_last(failure: &Failure, gateway: &Gateway) -> bool {
+    match failure.class {
+        Class::Permanent => true,
+        Class::Unknown => gateway.on_unknown() != OnUnknown::Failover,
+        Class::Retryable | Class::Throttled { .. } | Class::Credentials | Class::Route | Class::Filtered => {
+            false
+        }
+    }
+}
+
+fn awaited(failure: &Failure, gateway: &Gateway) -> Option<Duration> {
+    let waits = failure.class == Class::Unknown && gateway.on_unknown() == OnUnknown::Wait;
+    waits.then(|| gateway.unknown_wait())
+}
+
+/// Of two failures the one that decides: unknown before all else, because the message may be out; then what must not be
+/// sent again on this channel, because a retry would begin with the gateway that filtered it.
+fn weightier(before: Option<Outcome>, now: Outcome) -> Outcome {
+    let weight = |outcome: &Outcome| match outcome {
+        Outcome::Failed { failure, .. } => match failure.class {
+            Class::Unknown => 3,
+            Class::Permanent | Class::Filtered => 2,
+            // Nothing was tried there: what another gateway said counts more.
+            Class::Throttled { .. } if failure.reason == Reason::OwnLimit => 0,
+            Class::Retryable | Class::Throttled { .. } | Class::Credentials | Class::Route => 1,
+        },
+        _ => 0,
+    };
+    match before {
+        Some(before) if weight(&before) > weight(&now) => before,
+        _ => now,
+    }
+}
+
+fn no_gateway() -> Outcome {
+    let detail = "no gateway is configured for the channel";
+    Outcome::Failed {
+        gateway: None,
+        failure: Failure::new(Class::Permanent, Reason::Route, detail),
+        receipt: None,
+    }
+}

@@ -1,0 +1,322 @@
+//! What the pipeline asks of the ledger, and what it is answered.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What the ledger keeps of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    /// `source` and `id`.
+    pub key: String,
+    /// CloudEvents `id`, to look it up by.
+    pub id: String,
+    /// CloudEvents `type`.
+    pub event_type: String,
+    /// Lane that it came through.
+    pub lane: &'static str,
+    /// HMAC of the body: tells a redelivery from another event that reuses the id.
+    pub fingerprint: String,
+    /// When it happened.
+    pub time: Timestamp,
+}
+
+/// What the ledger keeps of a notification when it is claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetRecord {
+    /// `current.sms` and the like: unique within the event.
+    pub target: String,
+    /// The idempotency key that gateways are given.
+    pub reference: String,
+    /// HMAC of the address.
+    pub recipient: String,
+    /// Why it goes there.
+    pub why: String,
+    /// Which wording.
+    pub template_version: String,
+    /// The gateway that is asked first: whoever takes over from a crash has to know who may have the message.
+    pub gateway: Option<String>,
+}
+
+/// Whether a delivery of an event that was given up before begins anew.
+///
+/// A dead letter is counted. What was put back from the dead-letter queue carries the count that it died with, so it
+/// begins anew once; a copy of it, or a delivery that comes again because its acknowledgement was lost, does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Revive {
+    /// Published anew by upstream.
+    Always,
+    /// Put back, having died this often.
+    After(u32),
+    /// The broker brings it again by itself.
+    Never,
+}
+
+/// Asks for the right to send.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The event.
+    pub event: EventRecord,
+    /// Its notifications; none for an event that is about to be given up.
+    pub targets: Vec<TargetRecord>,
+    /// Whether it begins anew if it was given up before.
+    pub revive: Revive,
+    /// How long the right lasts; longer than any attempt under it can take.
+    pub lease: Duration,
+}
+
+/// What became of a [`Claim`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClaimAnswer {
+    /// The event is done or given up, or is on its way with another body: nothing to send.
+    Duplicate,
+    /// Work on it.
+    Open {
+        /// One for each target, in the order asked.
+        held: Vec<Held>,
+        /// How often the event was given up so far.
+        deaths: u32,
+    },
+}
+
+/// What became of one target of a [`Claim`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Held {
+    /// Send it.
+    Granted(Grant),
+    /// A gateway has it.
+    Accepted,
+    /// It failed for good before.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+    /// Another delivery of the event is at it.
+    Busy,
+    /// It is too early for so long: its retry is not due, or a receipt is waited for.
+    Waiting(Duration),
+}
+
+/// The right to send one notification.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// Which claim; with the epoch it fences renewal and settlement.
+    pub token: u64,
+    /// Grows with every claim of the notification.
+    pub epoch: i64,
+    /// How many times it was claimed, this one included, since the event was last given up.
+    pub attempt: u32,
+    /// Since the first of these claims.
+    pub age: Duration,
+    /// The claim before this one ended without a word (crash, lease over): it may have been sent.
+    pub taken_over: bool,
+    /// The last attempt whose answer never came.
+    pub unknown: Option<UnknownAttempt>,
+}
+
+/// An attempt whose answer never came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownAttempt {
+    /// Through which gateway.
+    pub gateway: Option<String>,
+    /// How long ago.
+    pub ago: Duration,
+}
+
+/// One try to hand a message to one gateway, as `trace` shows it. Nothing personal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// When it began.
+    pub at: Timestamp,
+    /// Through which gateway.
+    pub gateway: String,
+    /// `accepted`, `retryable`, `unknown`, …
+    pub outcome: Cow<'static, str>,
+    /// Why it was not accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Cow<'static, str>>,
+    /// Codes and stages for a person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// The gateway's id of the message.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_id: Option<String>,
+    /// Milliseconds until the answer.
+    pub ms: u64,
+}
+
+impl Attempt {
+    /// Outcome of an attempt whose answer never came.
+    pub const UNKNOWN: &'static str = "unknown";
+    /// Reason of one that a crash cut off, or that outlasted its claim.
+    pub const LOST: &'static str = "lost";
+}
+
+/// Makes a claim last longer, and names the gateway that is asked next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renew {
+    /// The event's key.
+    pub event_key: String,
+    /// Which notification.
+    pub target: String,
+    /// From the [`Grant`].
+    pub token: u64,
+    /// From the [`Grant`].
+    pub epoch: i64,
+    /// From now on.
+    pub lease: Duration,
+    /// Asked next.
+    pub gateway: String,
+    /// Every attempt under this claim so far.
+    pub attempts: Vec<Attempt>,
+}
+
+/// Writes down how a claim ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settle {
+    /// The event's key.
+    pub event_key: String,
+    /// Which notification.
+    pub target: String,
+    /// From the [`Grant`].
+    pub token: u64,
+    /// From the [`Grant`].
+    pub epoch: i64,
+    /// How it ended.
+    pub ending: Settled,
+    /// The gateway that decided.
+    pub gateway: Option<String>,
+    /// The gateway's id.
+    pub provider_id: Option<String>,
+    /// Why it was not accepted.
+    pub reason: Option<Cow<'static, str>>,
+    /// Every attempt under this claim.
+    pub attempts: Vec<Attempt>,
+    /// Not to be claimed before, for one to be tried again: a duplicate must not bring a retry forward, or thirty copies
+    /// of an event would use its schedule up within seconds.
+    pub pause: Duration,
+    /// Nothing was tried: the claim does not count as one of the schedule's.
+    pub uncounted: bool,
+    /// Also closes the event, in the same transaction.
+    pub close: Option<EventState>,
+}
+
+/// How a claim ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// A gateway has it.
+    Accepted,
+    /// To be tried again; surely not accepted.
+    Retry,
+    /// To be tried again, or settled by a receipt; may have been accepted.
+    Unknown,
+    /// Given up.
+    Failed,
+}
+
+/// What became of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventState {
+    /// Something is still to be done about it.
+    Open,
+    /// Every notification was accepted.
+    Done,
+    /// The customer chose not to be told.
+    Muted,
+    /// Dead-lettered.
+    Dead,
+}
+
+/// Writes down what became of an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Close {
+    /// The event; written anew when nothing of it was claimed.
+    pub event: EventRecord,
+    /// What became of it.
+    pub state: EventState,
+    /// Why, for a dead one.
+    pub reason: Option<&'static str>,
+    /// How often it was given up, this time included.
+    pub deaths: u32,
+}
+
+/// What a gateway says later of a message that it was given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Our idempotency key, as the gateway echoes it.
+    pub reference: String,
+    /// What became of it.
+    pub fate: Fate,
+    /// The gateway's id.
+    pub provider_id: Option<String>,
+}
+
+/// The end of an accepted message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// On the handset, in the mailbox.
+    Delivered,
+    /// It never will be.
+    Undelivered {
+        /// Why.
+        reason: Cow<'static, str>,
+    },
+}
+
+/// What became of a [`Receipt`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReceiptAnswer {
+    /// It is written down.
+    Applied,
+    /// The message had its end already: states never go backwards.
+    Stale,
+    /// No such message.
+    Stranger,
+}
+
+/// The event that has been open for longest in a lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Oldest {
+    /// The lane.
+    pub lane: String,
+    /// When it happened.
+    pub time: Timestamp,
+}
+
+/// A step of the state machine of one event.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Claim { claim: Claim, token: u64 },
+    Renew(Renew),
+    Settle(Settle),
+    Close(Close),
+    Receipt(Receipt),
+}
+
+/// One thing to write; a batch of them is one transaction.
+#[derive(Debug, Clone)]
+pub(crate) enum Operation {
+    Step(Step),
+    /// Forget a few events first seen longer ago than this.
+    Sweep {
+        retention: Duration,
+    },
+    /// Look for the oldest open event of each lane.
+    Oldest,
+}
+
+/// The answer to an [`Operation`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Claim(ClaimAnswer),
+    /// False: fenced out, someone else has the claim.
+    Held(bool),
+    /// False: it was done or muted before, or is on its way with another body.
+    Closed(bool),
+    Receipt(ReceiptAnswer),
+    /// How many events were forgotten.
+    Swept(u64),
+    Oldest(Vec<Oldest>),
+}

@@ -1,0 +1,229 @@
+//! Rows in and out of PostgreSQL, a batch at a time: one array a column.
+
+use tokio_postgres::{Client, Error, Row, Statement};
+
+use super::super::operation::{EventRecord, EventState};
+use super::super::rows::{EventRow, NotificationRow, State};
+use super::connect::Problem;
+
+macro_rules! statements {
+    ($($name:ident: $sql:expr;)+) => {
+        /// Everything that is asked of a connection.
+        pub(super) struct Statements { $(pub $name: Statement),+ }
+
+        impl Statements {
+            pub async fn prepare(client: &Client) -> Result<Self, Error> {
+                Ok(Self { $($name: client.prepare($sql).await?),+ })
+            }
+        }
+    };
+}
+
+macro_rules! event_columns {
+    () => {
+        "key, id, type, lane, fingerprint, state, reason, time, deaths, first_seen, updated_at"
+    };
+}
+
+macro_rules! notification_columns {
+    () => {
+        "event_key, target, state, owner, epoch, attempt, busy_until, first_claimed, written, unknowns, unknown_since, \
+         unknown_at, reference, recipient, why, template_version, gateway, provider_id, reason, attempts, updated_at"
+    };
+}
+
+macro_rules! now {
+    () => {
+        "(extract(epoch FROM clock_timestamp()) * 1000)::bigint"
+    };
+}
+
+statements! {
+    now: concat!("SELECT ", now!());
+    insert_events: concat!(
+        "INSERT INTO shirase_event (", event_columns!(), ")
+         SELECT key, id, type, lane, fingerprint, 'open', NULL, time, 0, ", now!(), ", ", now!(), "
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int8[])
+           AS new (key, id, type, lane, fingerprint, time)
+         ON CONFLICT (key) DO NOTHING"
+    );
+    lock_events: concat!(
+        "SELECT ", event_columns!(), " FROM shirase_event WHERE key = ANY($1::text[]) ORDER BY key FOR UPDATE"
+    );
+    events: concat!(
+        "SELECT ", event_columns!(), " FROM shirase_event WHERE key = ANY($1::text[]) ORDER BY first_seen"
+    );
+    notifications: concat!(
+        "SELECT ", notification_columns!(), " FROM shirase_notification WHERE event_key = ANY($1::text[])
+         ORDER BY event_key, target"
+    );
+    update_events: "UPDATE shirase_event AS event
+         SET fingerprint = new.fingerprint, state = new.state, reason = new.reason, deaths = new.deaths,
+             updated_at = new.updated_at
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::int8[])
+           AS new (key, fingerprint, state, reason, deaths, updated_at)
+         WHERE event.key = new.key";
+    upsert_notifications: concat!(
+        "INSERT INTO shirase_notification (", notification_columns!(), ")
+         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int8[],
+           $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::text[], $13::text[], $14::text[], $15::text[],
+           $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::int8[])
+         ON CONFLICT (event_key, target) DO UPDATE SET
+           state = excluded.state, owner = excluded.owner, epoch = excluded.epoch, attempt = excluded.attempt,
+           busy_until = excluded.busy_until, first_claimed = excluded.first_claimed, written = excluded.written,
+           unknowns = excluded.unknowns, unknown_since = excluded.unknown_since, unknown_at = excluded.unknown_at,
+           recipient = excluded.recipient, template_version = excluded.template_version, gateway = excluded.gateway,
+           provider_id = excluded.provider_id, reason = excluded.reason, attempts = excluded.attempts,
+           updated_at = excluded.updated_at"
+    );
+    by_reference: "SELECT reference, event_key FROM shirase_notification WHERE reference = ANY($1::text[])";
+    by_id: "SELECT key FROM shirase_event WHERE id = $1 ORDER BY first_seen LIMIT $2";
+    by_recipient: "SELECT key FROM shirase_event
+         WHERE key IN (SELECT event_key FROM shirase_notification WHERE recipient = $1)
+         ORDER BY first_seen DESC LIMIT $2";
+    // Several workers sweep side by side: none waits for what another has locked.
+    sweep: "WITH old AS (SELECT key FROM shirase_event WHERE first_seen < $1 ORDER BY first_seen LIMIT $2
+           FOR UPDATE SKIP LOCKED),
+         gone AS (DELETE FROM shirase_notification AS row USING old WHERE row.event_key = old.key)
+         DELETE FROM shirase_event AS event USING old WHERE event.key = old.key";
+    oldest: "SELECT lane, min(time) FROM shirase_event WHERE state = 'open' GROUP BY lane";
+}
+
+pub(super) fn event(row: &Row) -> Result<EventRow, Problem> {
+    Ok(EventRow {
+        key: row.try_get(0)?,
+        id: row.try_get(1)?,
+        event_type: row.try_get(2)?,
+        lane: row.try_get(3)?,
+        fingerprint: row.try_get(4)?,
+        state: word(row, 5, EventState::from_word)?,
+        reason: row.try_get(6)?,
+        time: row.try_get(7)?,
+        deaths: row.try_get(8)?,
+        first_seen: row.try_get(9)?,
+        updated_at: row.try_get(10)?,
+        changed: false,
+    })
+}
+
+/// With the key of its event.
+pub(super) fn notification(row: &Row) -> Result<(String, NotificationRow), Problem> {
+    let key = row.try_get(0)?;
+    let row = NotificationRow {
+        target: row.try_get(1)?,
+        state: word(row, 2, State::from_word)?,
+        owner: row.try_get(3)?,
+        epoch: row.try_get(4)?,
+        attempt: row.try_get(5)?,
+        busy_until: row.try_get(6)?,
+        first_claimed: row.try_get(7)?,
+        written: row.try_get(8)?,
+        unknowns: row.try_get(9)?,
+        unknown_since: row.try_get(10)?,
+        unknown_at: row.try_get(11)?,
+        reference: row.try_get(12)?,
+        recipient: row.try_get(13)?,
+        why: row.try_get(14)?,
+        template_version: row.try_get(15)?,
+        gateway: row.try_get(16)?,
+        provider_id: row.try_get(17)?,
+        reason: row.try_get(18)?,
+        attempts: row.try_get(19)?,
+        updated_at: row.try_get(20)?,
+        changed: false,
+    };
+    Ok((key, row))
+}
+
+fn word<T>(row: &Row, index: usize, parse: fn(&str) -> Option<T>) -> Result<T, Problem> {
+    let text: String = row.try_get(index)?;
+    parse(&text).ok_or(Problem::Word(text))
+}
+
+/// Columns of rows, and the call that hands them over.
+macro_rules! columns {
+    ($name:ident { $($column:ident: $type:ty),+ $(,)? } $call:ident = $statement:ident) => {
+        #[derive(Default)]
+        pub(super) struct $name<'a> { $($column: Vec<$type>),+ }
+
+        impl $name<'_> {
+            /// Nothing is asked when there is nothing.
+            pub async fn $call(&self, client: &Client, statements: &Statements) -> Result<u64, Error> {
+                if self.key.is_empty() {
+                    return Ok(0);
+                }
+                client.execute(&statements.$statement, &[$(&self.$column),+]).await
+            }
+        }
+    };
+}
+
+columns!(NewEvents {
+    key: &'a str, id: &'a str, event_type: &'a str, lane: &'a str, fingerprint: &'a str, time: i64,
+} insert = insert_events);
+
+columns!(EventColumns {
+    key: &'a str, fingerprint: &'a str, state: &'a str, reason: Option<&'a str>, deaths: i64, updated_at: i64,
+} update = update_events);
+
+columns!(NotificationColumns {
+    key: &'a str, target: &'a str, state: &'a str, owner: &'a str, epoch: i64, attempt: i64, busy_until: i64,
+    first_claimed: i64, written: i64, unknowns: i64, unknown_since: Option<i64>, unknown_at: Option<&'a str>,
+    reference: &'a str, recipient: &'a str, why: &'a str, template_version: &'a str, gateway: Option<&'a str>,
+    provider_id: Option<&'a str>, reason: Option<&'a str>, attempts: &'a str, updated_at: i64,
+} upsert = upsert_notifications);
+
+impl<'a> NewEvents<'a> {
+    /// Each once, in the order of their keys.
+    pub fn of(records: impl Iterator<Item = &'a EventRecord>) -> Self {
+        let records: std::collections::BTreeMap<&str, &EventRecord> =
+            records.map(|record| (record.key.as_str(), record)).collect();
+        let mut new = Self::default();
+        for (key, record) in records {
+            new.key.push(key);
+            new.id.push(&record.id);
+            new.event_type.push(&record.event_type);
+            new.lane.push(record.lane);
+            new.fingerprint.push(&record.fingerprint);
+            new.time.push(record.time.as_millisecond());
+        }
+        new
+    }
+}
+
+impl<'a> EventColumns<'a> {
+    pub fn push(&mut self, row: &'a EventRow) {
+        self.key.push(&row.key);
+        self.fingerprint.push(&row.fingerprint);
+        self.state.push(row.state.as_str());
+        self.reason.push(row.reason.as_deref());
+        self.deaths.push(row.deaths);
+        self.updated_at.push(row.updated_at);
+    }
+}
+
+impl<'a> NotificationColumns<'a> {
+    pub fn push(&mut self, key: &'a str, row: &'a NotificationRow) {
+        self.key.push(key);
+        self.target.push(&row.target);
+        self.state.push(row.state.as_str());
+        self.owner.push(&row.owner);
+        self.epoch.push(row.epoch);
+        self.attempt.push(row.attempt);
+        self.busy_until.push(row.busy_until);
+        self.first_claimed.push(row.first_claimed);
+        self.written.push(row.written);
+        self.unknowns.push(row.unknowns);
+        self.unknown_since.push(row.unknown_since);
+        self.unknown_at.push(row.unknown_at.as_deref());
+        self.reference.push(&row.reference);
+        self.recipient.push(&row.recipient);
+        self.why.push(&row.why);
+        self.template_version.push(&row.template_version);
+        self.gateway.push(row.gateway.as_deref());
+        self.provider_id.push(row.provider_id.as_deref());
+        self.reason.push(row.reason.as_deref());
+        self.attempts.push(&row.attempts);
+        self.updated_at.push(row.updated_at);
+    }
+}

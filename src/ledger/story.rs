@@ -1,0 +1,199 @@
+//! Reading the ledger back, beside the workers that write it: what became of an event.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::operation::{Attempt, EventState};
+use super::postgres::PostgresView;
+use super::rows::{Case, EventRow, NotificationRow};
+use super::sqlite::SqliteView;
+use super::{LedgerConfig, LedgerUrl, OpenError, Pseudonyms, time};
+use crate::config::Secret;
+
+/// Events that a look-up by recipient gives at most, the newest first.
+const MAX_BY_RECIPIENT: u32 = 100;
+
+/// What an engine can be asked without disturbing those who write.
+pub(super) trait View: Send {
+    /// The ledger's own key for pseudonyms.
+    fn own_key(&mut self) -> Result<Option<Secret>, ViewError>;
+    /// Every event of this CloudEvents `id`.
+    fn by_id(&mut self, id: &str) -> Result<Vec<Case>, ViewError>;
+    /// Events that this recipient was or was to be told of.
+    fn by_recipient(&mut self, pseudonym: &str, limit: u32) -> Result<Vec<Case>, ViewError>;
+}
+
+/// The ledger could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ViewError(pub(super) String);
+
+/// A reader of the ledger. It blocks: an async caller has to give it a thread.
+pub struct Reader {
+    view: Box<dyn View>,
+    key: Option<Secret>,
+}
+
+/// What became of an event. Nothing personal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Story {
+    /// CloudEvents `id`.
+    pub event_id: String,
+    /// CloudEvents `source`.
+    pub source: String,
+    /// CloudEvents `type`.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// The lane that it came through.
+    pub lane: String,
+    /// `open`, `done`, `muted`, `dead`.
+    pub state: &'static str,
+    /// Why it was given up.
+    pub reason: Option<String>,
+    /// How often it was given up.
+    pub deaths: u32,
+    /// When it happened.
+    pub time: Timestamp,
+    /// When the ledger first heard of it.
+    pub first_seen: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// Every notification, fallbacks included.
+    pub notifications: Vec<NotificationStory>,
+}
+
+/// What became of a notification. Nothing personal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotificationStory {
+    /// `current.sms` and the like.
+    pub target: String,
+    /// `in_flight`, `accepted`, `retry`, `unknown`, `failed`, `delivered`, `undelivered`.
+    pub state: &'static str,
+    /// Why it went there.
+    pub why: String,
+    /// HMAC of the address.
+    pub recipient: String,
+    /// The idempotency key that gateways were given.
+    pub reference: String,
+    /// Which wording.
+    pub template_version: String,
+    /// The gateway that decided, or is being asked.
+    pub gateway: Option<String>,
+    /// The gateway's id of the message.
+    pub provider_id: Option<String>,
+    /// Why it was not accepted or did not arrive.
+    pub reason: Option<String>,
+    /// Attempts whose answer never came: each may have been accepted.
+    pub unknowns: u32,
+    /// Not to be tried before, for one that is to be tried again; the end of its claim, for one in flight.
+    pub not_before: Option<Timestamp>,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// Every attempt, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+impl Reader {
+    /// Opens the configured ledger for reading, beside any worker.
+    ///
+    /// # Errors
+    /// [`OpenError`]; a ledger in memory is its worker's alone.
+    pub fn open(config: &LedgerConfig) -> Result<Self, OpenError> {
+        let view: Box<dyn View> = match &config.url {
+            LedgerUrl::File(path) => Box::new(SqliteView::open(path)?),
+            LedgerUrl::Memory => {
+                let detail = "a ledger in memory ends with its worker; there is nothing to read".to_owned();
+                return Err(OpenError::Engine { place: config.url.to_string(), detail });
+            }
+            LedgerUrl::Postgres(url) => Box::new(
+                PostgresView::open(url)
+                    .map_err(|detail| OpenError::Engine { place: "PostgreSQL".to_owned(), detail })?,
+            ),
+        };
+        Ok(Self { view, key: config.recipient_key.clone() })
+    }
+
+    /// What became of every event of this CloudEvents `id`: one a source.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn by_id(&mut self, id: &str) -> Result<Vec<Story>, ViewError> {
+        Ok(self.view.by_id(id)?.into_iter().filter_map(Story::of).collect())
+    }
+
+    /// The newest events that this recipient, by its pseudonym, was or was to be told of.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn by_recipient(&mut self, pseudonym: &str) -> Result<Vec<Story>, ViewError> {
+        let cases = self.view.by_recipient(pseudonym, MAX_BY_RECIPIENT)?;
+        Ok(cases.into_iter().filter_map(Story::of).collect())
+    }
+
+    /// The key that recipients' pseudonyms were made with.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read, or no worker has used it yet.
+    pub fn pseudonyms(&mut self) -> Result<Pseudonyms, ViewError> {
+        let key = match &self.key {
+            Some(key) => Some(key.clone()),
+            None => self.view.own_key()?,
+        };
+        let key =
+            key.ok_or_else(|| ViewError("the ledger has no key yet: no worker has used it".to_owned()))?;
+        Ok(Pseudonyms::new(&key))
+    }
+}
+
+impl Story {
+    fn of(case: Case) -> Option<Self> {
+        let EventRow {
+            key,
+            id,
+            event_type,
+            lane,
+            state,
+            reason,
+            time: happened,
+            deaths,
+            first_seen,
+            updated_at,
+            ..
+        } = case.event?;
+        Some(Self {
+            source: key.split('\u{1f}').next().unwrap_or_default().to_owned(),
+            event_id: id,
+            event_type,
+            lane,
+            state: EventState::as_str(state),
+            reason,
+            deaths: u32::try_from(deaths).unwrap_or(u32::MAX),
+            time: time(happened),
+            first_seen: time(first_seen),
+            updated_at: time(updated_at),
+            notifications: case.notifications.into_iter().map(NotificationStory::of).collect(),
+        })
+    }
+}
+
+impl NotificationStory {
+    fn of(row: NotificationRow) -> Self {
+        let attempts = row.attempts();
+        let waits = matches!(row.state.as_str(), "in_flight" | "retry" | "unknown");
+        Self {
+            state: row.state.as_str(),
+            not_before: waits.then(|| time(row.busy_until)),
+            unknowns: u32::try_from(row.unknowns).unwrap_or(u32::MAX),
+            updated_at: time(row.updated_at),
+            target: row.target,
+            why: row.why,
+            recipient: row.recipient,
+            reference: row.reference,
+            template_version: row.template_version,
+            gateway: row.gateway,
+            provider_id: row.provider_id,
+            reason: row.reason,
+            attempts,
+        }
+    }
+}
