@@ -2,6 +2,7 @@
 
 mod rows;
 
+use std::collections::hash_map::Entry;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::time::Duration;
@@ -163,9 +164,9 @@ fn load_cases(transaction: &Transaction<'_>, batch: &[Operation]) -> rusqlite::R
                 key
             }
         };
-        if !cases.by_key.contains_key(&key) {
-            let case = load(transaction, &key)?;
-            cases.by_key.insert(key, case);
+        if let Entry::Vacant(vacant) = cases.by_key.entry(key) {
+            let case = load(transaction, vacant.key())?;
+            vacant.insert(case);
         }
     }
     Ok(cases)

@@ -2,6 +2,7 @@
 //! up.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use jiff::SignedDuration;
 use lapin::BasicProperties;
@@ -23,11 +24,14 @@ struct Bad {
     content_type: &'static str,
 }
 
+/// Each with an id of its own: the same id would be the same event.
 fn sample() -> Value {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    let id = format!("bad-{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let recipient = json!({
         "user_id": "U-SECRET", "name": "秘密 太郎", "phone": "090-9999-8888", "email": "secret.person@example.jp"
     });
-    event("security.login", "bad", json!({"recipient": recipient, "device": {"os": "iOS"}}))
+    event("security.login", &id, json!({"recipient": recipient, "device": {"os": "iOS"}}))
 }
 
 fn changed(pointer: &str, value: Value) -> Vec<u8> {

@@ -283,6 +283,7 @@ async fn trouble_that_lasts_longer_than_fallback_after_is_the_other_channel_s_lo
     let world = world(|config| {
         sms_through(config, &[&gateway]);
         config.retry.schedule = [5, 30, 600, 3600].map(Span::seconds).to_vec();
+        config.retry.fallback_after = Span::seconds(90);
     })
     .await;
     for attempts in [0, 1] {
