@@ -92,6 +92,9 @@ struct Writer {
 impl Writer {
     fn open(path: &Path) -> io::Result<Self> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "is no regular file"));
+        }
         // Whoever else writes here would be cut off with a torn end.
         file.try_lock()?;
         // The file's name has to last, too.

@@ -4,6 +4,7 @@
 //! - `commands`, `demo`: the shipped binary, from an empty folder
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
 //! - `pipeline`: the dispatcher with a ledger in memory
+//! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `house`, `script`: what they are made of
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -13,6 +14,7 @@ mod demo;
 mod gateways;
 mod house;
 mod pipeline;
+mod sandbox;
 mod script;
 mod snapshots;
 #[path = "../support/mod.rs"]
