@@ -15,7 +15,7 @@
 //! | [`gateway`] | hand a message to a vendor or relay, and classify its answer |
 //! | [`telemetry`] | one function a happening: log line and metric |
 //! | [`admin`] | metrics and health over HTTP |
-//! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent, and the demo's page |
+//! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
 //! | [`config`] | built-in, file, environment; all problems at once |
 //! | [`cli`] | one file a command |
 //!

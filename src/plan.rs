@@ -3,13 +3,15 @@
 use std::fmt;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::event::{
     Channels, EmailAddress, EmailTo, Event, Given, PhoneKind, PhoneNumber, Policy, Recipient, Wish,
 };
 
 /// A way to a customer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Channel {
     /// SMS through an HTTP gateway.
     Sms,

@@ -2,16 +2,17 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
 
+use jiff::Timestamp;
 use mail_parser::{MessageParser, MimeHeaders};
 use serde::Serialize;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy, sink};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
-use super::Sandbox;
+use super::faults::{Asked, LONGEST_HANG, MailFault, Stage};
+use super::{Sandbox, listen};
 
 /// A longer mail is refused.
 const MAX_MAIL_BYTES: usize = 10 * 1024 * 1024;
@@ -25,7 +26,7 @@ pub struct Mail {
     /// Number in the order of arrival.
     pub id: String,
     /// When.
-    pub received_at: String,
+    pub received_at: Timestamp,
     /// `From`, decoded.
     pub from: String,
     /// `RCPT TO`.
@@ -42,21 +43,21 @@ pub struct Mail {
     pub size: usize,
 }
 
-pub(super) async fn start(sandbox: Sandbox, listen: SocketAddr) -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind(listen).await?;
-    let address = listener.local_addr()?;
-    tokio::spawn(async move {
-        loop {
-            let Ok((stream, _)) = listener.accept().await else {
-                // Out of file descriptors: a later accept may do.
-                sleep(Duration::from_millis(100)).await;
-                continue;
-            };
-            let session = Session::new(stream, sandbox.clone());
-            tokio::spawn(async move { session.run().await });
-        }
-    });
-    Ok(address)
+impl Mail {
+    /// `Message-ID` without its brackets; empty when it has none.
+    pub fn message_id(&self) -> &str {
+        let header = self.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("message-id"));
+        header.map_or("", |(_, value)| value.trim_start_matches('<').trim_end_matches('>'))
+    }
+}
+
+pub(super) async fn start(sandbox: Sandbox, address: SocketAddr) -> io::Result<SocketAddr> {
+    listen(address, move |stream| {
+        let session = Session::new(stream, sandbox.clone());
+        // However it ends, it is the client's to notice.
+        async move { drop(session.run().await) }
+    })
+    .await
 }
 
 struct Session {
@@ -64,13 +65,17 @@ struct Session {
     output: OwnedWriteHalf,
     sandbox: Sandbox,
     from: Option<String>,
-    to: Vec<String>,
+    to: Vec<Recipient>,
+}
+
+struct Recipient {
+    address: String,
+    /// How often it was asked for before.
+    before: u64,
 }
 
 impl Session {
     fn new(stream: TcpStream, sandbox: Sandbox) -> Self {
-        // Small replies must not wait for company; a stream without the option works all the same.
-        let _ = stream.set_nodelay(true);
         let (input, output) = stream.into_split();
         Self { input: BufReader::new(input), output, sandbox, from: None, to: Vec::new() }
     }
@@ -101,39 +106,88 @@ impl Session {
 
     async fn mail(&mut self, line: &str) -> io::Result<()> {
         self.reset();
-        self.from = path(line);
-        let reply = if self.from.is_some() { "250 2.1.0 Ok" } else { "501 5.5.4 MAIL FROM:<address>" };
-        self.reply(reply).await
+        let Some(from) = path(line) else { return self.reply("501 5.5.4 MAIL FROM:<address>").await };
+        let before = self.sandbox.faults.ask(format!("mail from {from}"));
+        if let Some(fault) = self.fault(Stage::Mail, &Asked { reference: "", to: "", before }) {
+            return self.refuse(fault).await;
+        }
+        self.from = Some(from);
+        self.reply("250 2.1.0 Ok").await
     }
 
     async fn rcpt(&mut self, line: &str) -> io::Result<()> {
         if self.from.is_none() {
             return self.reply("503 5.5.1 MAIL first").await;
         }
-        match path(line).filter(|path| !path.is_empty()) {
-            Some(to) => {
-                self.to.push(to);
-                self.reply("250 2.1.5 Ok").await
-            }
-            None => self.reply("501 5.5.4 RCPT TO:<address>").await,
+        let Some(address) = path(line).filter(|path| !path.is_empty()) else {
+            return self.reply("501 5.5.4 RCPT TO:<address>").await;
+        };
+        let before = self.sandbox.faults.ask(format!("mail to {address}"));
+        if let Some(fault) = self.fault(Stage::Rcpt, &Asked { reference: "", to: &address, before }) {
+            return self.refuse(fault).await;
         }
+        self.to.push(Recipient { address, before });
+        self.reply("250 2.1.5 Ok").await
     }
 
     async fn data(&mut self) -> io::Result<()> {
-        if self.to.is_empty() {
-            return self.reply("503 5.5.1 RCPT first").await;
+        let Some(first) = self.to.first() else { return self.reply("503 5.5.1 RCPT first").await };
+        let asked = Asked { reference: "", to: &first.address, before: first.before };
+        if let Some(fault) = self.fault(Stage::Data, &asked) {
+            return self.refuse(fault).await;
         }
         self.reply("354 End data with <CR><LF>.<CR><LF>").await?;
         let Some(message) = self.message().await? else {
             self.reset();
             return self.reply("552 5.3.4 Message too big").await;
         };
-        for to in std::mem::take(&mut self.to) {
-            let received_at = self.sandbox.clock.now().to_string();
-            self.sandbox.keep_mail(|number| read(number, received_at, to, &message));
-        }
+        let taken = self.end_of_data(read(&message, self.sandbox.clock.now())).await;
         self.reset();
+        taken
+    }
+
+    async fn end_of_data(&mut self, mail: Mail) -> io::Result<()> {
+        let Some(first) = self.to.first() else { return Ok(()) };
+        let asked = Asked { reference: mail.message_id(), to: &first.address, before: first.before };
+        let fault = self.fault(Stage::EndOfData, &asked);
+        if let Some(refused) = fault.filter(|fault| fault.refusal().is_some()) {
+            return self.refuse(refused).await;
+        }
+        for to in std::mem::take(&mut self.to) {
+            let mail = Mail { to: to.address, ..mail.clone() };
+            if self.sandbox.take_mail(mail, fault.is_none()).await.is_err() {
+                return self.reply("451 4.3.0 The journal cannot be written").await;
+            }
+        }
+        match fault {
+            Some(MailFault::Cut) => return Err(hung_up()),
+            Some(MailFault::Hang) => return self.hang().await,
+            Some(MailFault::Late(delay)) => sleep(delay).await,
+            _ => {}
+        }
         self.reply("250 2.0.0 Ok: kept").await
+    }
+
+    fn fault(&self, stage: Stage, asked: &Asked<'_>) -> Option<MailFault> {
+        self.sandbox.faults.of_mail(stage, asked)
+    }
+
+    /// The end of what goes wrong before anything was kept.
+    async fn refuse(&mut self, fault: MailFault) -> io::Result<()> {
+        if let Some(reply) = fault.refusal() {
+            self.reply(reply).await?;
+        }
+        match fault {
+            MailFault::Unavailable | MailFault::CutAtData => Err(hung_up()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says nothing until the client leaves.
+    async fn hang(&mut self) -> io::Result<()> {
+        // It ends the same way whether the client left or was left.
+        let _ = timeout(LONGEST_HANG, copy(&mut self.input, &mut sink())).await;
+        Err(hung_up())
     }
 
     /// The lines up to the lone dot, unstuffed; `None` when they are too many.
@@ -170,6 +224,11 @@ impl Session {
     }
 }
 
+/// The session's end by this side.
+fn hung_up() -> io::Error {
+    io::ErrorKind::ConnectionAborted.into()
+}
+
 /// What stands between the angle brackets.
 fn path(line: &str) -> Option<String> {
     let (_, rest) = line.split_once('<')?;
@@ -177,7 +236,8 @@ fn path(line: &str) -> Option<String> {
     Some(path.to_owned())
 }
 
-fn read(number: u64, received_at: String, to: String, message: &[u8]) -> Mail {
+/// Takes a mail apart; its id and recipient come later.
+fn read(message: &[u8], received_at: Timestamp) -> Mail {
     let parsed = MessageParser::default().parse(message);
     let from = parsed.as_ref().and_then(|mail| mail.from()).and_then(|from| from.first()).map(|from| {
         let address = from.address().unwrap_or_default();
@@ -191,10 +251,10 @@ fn read(number: u64, received_at: String, to: String, message: &[u8]) -> Mail {
         .as_ref()
         .is_some_and(|mail| mail.parts.iter().any(|part| part.is_content_type("text", "html")));
     Mail {
-        id: format!("mail-{number}"),
+        id: String::new(),
         received_at,
         from: from.unwrap_or_default(),
-        to,
+        to: String::new(),
         subject: parsed.as_ref().and_then(|mail| mail.subject()).unwrap_or_default().to_owned(),
         text: parsed.as_ref().and_then(|mail| text(mail.body_text(0))).unwrap_or_default(),
         html: parsed.as_ref().filter(|_| has_html).and_then(|mail| text(mail.body_html(0))),

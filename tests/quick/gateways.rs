@@ -16,16 +16,16 @@ use tokio::net::TcpListener;
 use crate::house::{self, Findings};
 use crate::script::{Http, Reply, Smtp, Stage, answer, cut};
 
-const PHONE: &str = "09012345678";
-const MAIL: &str = "secret.taro@example.jp";
+pub const PHONE: &str = "09012345678";
+pub const MAIL: &str = "secret.taro@example.jp";
 const TOKEN: &str = "Bearer sEcReT-tOkEn";
 const TEXT: &str = "【サンプル銀行】本文-sEcReT";
-const REFERENCE: &str = "0123456789abcdef0123456789abcdef";
+pub const REFERENCE: &str = "0123456789abcdef0123456789abcdef";
 
 /// Long enough for any answer that comes, short enough to wait for one that does not.
-const TIMEOUT: Duration = Duration::from_secs(2);
+pub const TIMEOUT: Duration = Duration::from_secs(2);
 
-fn sms_gateway(url: &str, variables: &[(&str, &str)]) -> Gateway {
+pub fn sms_gateway(url: &str, variables: &[(&str, &str)]) -> Gateway {
     house::provide_tls();
     let variables: Vec<_> = variables
         .iter()
@@ -41,14 +41,14 @@ fn sms_gateway(url: &str, variables: &[(&str, &str)]) -> Gateway {
     Gateway::sms(&config).unwrap_or_else(|error| panic!("{error}"))
 }
 
-fn relay(url: &str) -> Gateway {
+pub fn relay(url: &str) -> Gateway {
     house::provide_tls();
     let mut config = house::config(&[("EMAIL__RELAYS__0__URL", url)]);
     config.email.relays[0].timeout = Span(TIMEOUT);
     Gateway::relay(&config.email.relays[0], &config.email.from).unwrap_or_else(|error| panic!("{error}"))
 }
 
-async fn send_sms(gateway: &Gateway) -> Result<Accepted, Failure> {
+pub async fn send_sms(gateway: &Gateway) -> Result<Accepted, Failure> {
     let address = Address::Sms(PhoneNumber::parse(PHONE).expect("a number"));
     let message = Message::Sms { text: TEXT.to_owned() };
     hand_over(
@@ -64,11 +64,11 @@ async fn hand_over(gateway: &Gateway, letter: &Letter<'_>) -> Result<Accepted, F
     gateway.send(letter, turn).await
 }
 
-async fn send_mail(gateway: &Gateway) -> Result<Accepted, Failure> {
+pub async fn send_mail(gateway: &Gateway) -> Result<Accepted, Failure> {
     send_mail_to(gateway, MAIL, REFERENCE).await
 }
 
-async fn send_mail_to(gateway: &Gateway, to: &str, reference: &str) -> Result<Accepted, Failure> {
+pub async fn send_mail_to(gateway: &Gateway, to: &str, reference: &str) -> Result<Accepted, Failure> {
     let address = Address::Email(EmailAddress::parse(to).expect("an address"));
     let message = Message::Email {
         subject: "【サンプル銀行】ログインのお知らせ".to_owned(),

@@ -5,6 +5,7 @@
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `ledger`: the ledger's suite, on SQLite
+//! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `house`, `script`: what they are made of
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -15,6 +16,7 @@ mod gateways;
 mod house;
 mod ledger;
 mod pipeline;
+mod sandbox;
 mod script;
 mod snapshots;
 #[path = "../suites/ledger.rs"]
