@@ -17,6 +17,7 @@ mod http;
 mod ports;
 mod postfix;
 mod rabbitmq;
+mod run;
 mod scratch;
 mod wait;
 mod worker;
