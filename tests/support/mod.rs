@@ -2,6 +2,7 @@
 //!
 //! - [`RabbitMq`]: a broker node that may be killed, stopped and started again
 //! - [`Postfix`]: an SMTP relay that keeps every mail in a maildir, for tests to read back
+//! - [`Postgres`]: a database server, with TLS if need be
 //! - [`Worker`]: the shipped binary as a process, with a configuration file
 //! - [`Scratch`] and [`Guard`]: why nothing is left behind, whatever becomes of the test process
 //! - [`eventually`], [`within`], [`http_get`], [`free_port`]: the small things around them
@@ -16,7 +17,9 @@ mod guard;
 mod http;
 mod ports;
 mod postfix;
+mod postgres;
 mod rabbitmq;
+mod run;
 mod scratch;
 mod wait;
 mod worker;
@@ -25,6 +28,7 @@ pub use guard::Guard;
 pub use http::{http_get, http_post, try_http_get};
 pub use ports::free_port;
 pub use postfix::Postfix;
+pub use postgres::Postgres;
 pub use rabbitmq::RabbitMq;
 pub use scratch::Scratch;
 pub use wait::{eventually, within};

@@ -3,7 +3,6 @@
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use super::guard::Guard;
 use super::ports::{free_port, wait_until_refused};
+use super::run::{is_root, run};
 use super::scratch::Scratch;
 use super::wait::within;
 
@@ -53,8 +53,10 @@ impl Postfix {
     pub fn start() -> Self {
         let master = format!("{PROGRAMS}/master");
         assert!(Path::new(&master).exists(), "no {master}: apt-get install --no-install-recommends postfix");
-        let root = fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
-        assert!(root, "Postfix starts as root only: run these tests as root, in a container for example");
+        assert!(
+            is_root(),
+            "Postfix starts as root only: run these tests as root, in a container for example"
+        );
         let scratch = Scratch::new("postfix");
         let port = free_port();
         make_folders(&scratch);
@@ -165,12 +167,6 @@ fn make_folders(scratch: &Scratch) {
     for (mode, owner, name) in folders {
         run(Command::new("install").args(["-d", "-m", mode, "-o", owner]).arg(scratch.join(name)));
     }
-}
-
-fn run(command: &mut Command) {
-    let ended = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
-    let printed = String::from_utf8_lossy(&[ended.stdout, ended.stderr].concat()).into_owned();
-    assert!(ended.status.success(), "{command:?}: {printed}");
 }
 
 /// Writes a configuration file an hour old: Postfix waits two seconds with one that may just be being written.

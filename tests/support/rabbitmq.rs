@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::guard::{self, Guard};
 use super::ports::{free_port, wait_until_refused};
+use super::run::try_run;
 use super::scratch::Scratch;
 use super::wait::{eventually, within};
 
@@ -112,14 +113,7 @@ impl RabbitMq {
 
     /// As [`Self::ctl`], where a failure is part of the test; the error is what it printed.
     pub fn try_ctl(&self, arguments: &[&str]) -> Result<String, String> {
-        let ctl = self
-            .command("rabbitmqctl")
-            .arg("--quiet")
-            .args(arguments)
-            .output()
-            .expect("it is beside the server");
-        let printed = String::from_utf8_lossy(&ctl.stdout).into_owned();
-        if ctl.status.success() { Ok(printed) } else { Err(printed + &String::from_utf8_lossy(&ctl.stderr)) }
+        try_run(self.command("rabbitmqctl").arg("--quiet").args(arguments))
     }
 
     /// The queues with their messages, delivered but unacknowledged ones included.
@@ -159,7 +153,7 @@ impl RabbitMq {
     fn signal(&self, name: &str) {
         assert!(self.node().is_some(), "no {name}: the node was killed and not started again");
         let pid = self.scratch.read("pid");
-        assert!(guard::kill(name, pid.trim()), "no {name} to the broker, process {pid:?}");
+        assert!(guard::kill(name, &[pid.trim().to_owned()]), "no {name} to the broker, process {pid:?}");
     }
 
     /// Whether the node answers a client's first bytes, which it does when all of it is up.

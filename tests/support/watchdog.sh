@@ -15,6 +15,13 @@ while read -r sign group; do
 done
 
 for group in $groups; do
+    # PostgreSQL's children lead groups of their own and write over their marks: their parent gives them away. Stopped,
+    # it starts no other meanwhile.
+    kill -s STOP "$group"
+    grep -lsx "PPid:[[:space:]]*$group" /proc/[0-9]*/status | while read -r status; do
+        pid=${status#/proc/}
+        kill -s KILL "${pid%/status}"
+    done
     kill -s KILL -- "-$group"
 done
 
@@ -30,5 +37,9 @@ while [ "$rounds" -gt 0 ]; do
     rounds=$((rounds - 1))
     sleep 0.05
 done
+
+# A killed PostgreSQL leaves the lock on its data in the kernel; the seventh line of this file ends with its number.
+lock=$(sed -n '7s/.* //p' "$folder/data/postmaster.pid")
+[ -z "$lock" ] || ipcrm -m "$lock"
 
 rm -rf -- "$folder"
