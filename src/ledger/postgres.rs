@@ -184,8 +184,16 @@ async fn oldest(at: &Connected) -> Result<Vec<Oldest>, Problem> {
 
 /// Reads beside workers that write.
 pub(super) struct PostgresView {
-    runtime: Runtime,
+    /// Nothing after the drop alone.
+    runtime: Option<Runtime>,
     connected: Connected,
+}
+
+impl Drop for PostgresView {
+    fn drop(&mut self) {
+        // Whoever drops it may not be allowed to wait; there is nothing to wait for.
+        self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
+    }
 }
 
 impl PostgresView {
@@ -195,7 +203,7 @@ impl PostgresView {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
         let connected = runtime.block_on(connect::connect(url)).map_err(|problem| problem.to_string())?;
-        Ok(Self { runtime, connected })
+        Ok(Self { runtime: Some(runtime), connected })
     }
 
     fn cases(
@@ -205,7 +213,8 @@ impl PostgresView {
         limit: i64,
     ) -> Result<Vec<Case>, Problem> {
         let (client, statements) = (&self.connected.client, &self.connected.statements);
-        self.runtime.block_on(in_time(async {
+        let runtime = self.runtime.as_ref().ok_or(Problem::Silent)?;
+        runtime.block_on(in_time(async {
             let found = client.query(statement, &[&what, &limit]).await?;
             let keys = found.iter().map(|row| row.try_get(0)).collect::<Result<Vec<String>, _>>()?;
             let asked: [&(dyn ToSql + Sync); 1] = [&keys];

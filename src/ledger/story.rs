@@ -1,7 +1,10 @@
 //! Reading the ledger back, beside the workers that write it: what became of an event.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use jiff::Timestamp;
 use serde::Serialize;
+use tokio::task::spawn_blocking;
 
 use super::operation::{Attempt, EventState};
 use super::postgres::PostgresView;
@@ -28,9 +31,11 @@ pub(super) trait View: Send {
 #[error("{0}")]
 pub struct ViewError(pub(super) String);
 
-/// A reader of the ledger. It blocks: an async caller has to give it a thread.
+/// A reader of the ledger. Cheap to clone.
+#[derive(Clone)]
 pub struct Reader {
-    view: Box<dyn View>,
+    /// Engines block, so each question gets a thread that may.
+    view: Arc<Mutex<Box<dyn View>>>,
     key: Option<Secret>,
 }
 
@@ -98,35 +103,31 @@ impl Reader {
     ///
     /// # Errors
     /// [`OpenError`]; a ledger in memory is its worker's alone.
-    pub fn open(config: &LedgerConfig) -> Result<Self, OpenError> {
-        let view: Box<dyn View> = match &config.url {
-            LedgerUrl::File(path) => Box::new(SqliteView::open(path)?),
-            LedgerUrl::Memory => {
-                let detail = "a ledger in memory ends with its worker; there is nothing to read".to_owned();
-                return Err(OpenError::Engine { place: config.url.to_string(), detail });
-            }
-            LedgerUrl::Postgres(url) => Box::new(
-                PostgresView::open(url)
-                    .map_err(|detail| OpenError::Engine { place: "PostgreSQL".to_owned(), detail })?,
-            ),
-        };
-        Ok(Self { view, key: config.recipient_key.clone() })
+    pub async fn open(config: &LedgerConfig) -> Result<Self, OpenError> {
+        let (url, key) = (config.url.clone(), config.recipient_key.clone());
+        let place = url.to_string();
+        let opened = spawn_blocking(move || open(&url)).await;
+        let view = opened.map_err(|error| OpenError::Engine { place, detail: error.to_string() })??;
+        Ok(Self { view: Arc::new(Mutex::new(view)), key })
     }
 
     /// What became of every event of this CloudEvents `id`: one a source.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn by_id(&mut self, id: &str) -> Result<Vec<Story>, ViewError> {
-        Ok(self.view.by_id(id)?.into_iter().filter_map(Story::of).collect())
+    pub async fn by_id(&self, id: &str) -> Result<Vec<Story>, ViewError> {
+        let id = id.to_owned();
+        let cases = self.ask(move |view| view.by_id(&id)).await?;
+        Ok(cases.into_iter().filter_map(Story::of).collect())
     }
 
     /// The newest events that this recipient, by its pseudonym, was or was to be told of.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn by_recipient(&mut self, pseudonym: &str) -> Result<Vec<Story>, ViewError> {
-        let cases = self.view.by_recipient(pseudonym, MAX_BY_RECIPIENT)?;
+    pub async fn by_recipient(&self, pseudonym: &str) -> Result<Vec<Story>, ViewError> {
+        let pseudonym = pseudonym.to_owned();
+        let cases = self.ask(move |view| view.by_recipient(&pseudonym, MAX_BY_RECIPIENT)).await?;
         Ok(cases.into_iter().filter_map(Story::of).collect())
     }
 
@@ -134,14 +135,37 @@ impl Reader {
     ///
     /// # Errors
     /// When the ledger cannot be read, or no worker has used it yet.
-    pub fn pseudonyms(&mut self) -> Result<Pseudonyms, ViewError> {
+    pub async fn pseudonyms(&self) -> Result<Pseudonyms, ViewError> {
         let key = match &self.key {
             Some(key) => Some(key.clone()),
-            None => self.view.own_key()?,
+            None => self.ask(|view| view.own_key()).await?,
         };
         let key =
             key.ok_or_else(|| ViewError("the ledger has no key yet: no worker has used it".to_owned()))?;
         Ok(Pseudonyms::new(&key))
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut dyn View) -> Result<T, ViewError> + Send + 'static,
+    ) -> Result<T, ViewError> {
+        let view = Arc::clone(&self.view);
+        let asked = spawn_blocking(move || {
+            let mut view = view.lock().unwrap_or_else(PoisonError::into_inner);
+            question(view.as_mut())
+        });
+        asked.await.map_err(|error| ViewError(error.to_string()))?
+    }
+}
+
+fn open(url: &LedgerUrl) -> Result<Box<dyn View>, OpenError> {
+    let failed = |detail| OpenError::Engine { place: url.to_string(), detail };
+    match url {
+        LedgerUrl::File(path) => Ok(Box::new(SqliteView::open(path)?)),
+        LedgerUrl::Postgres(url) => Ok(Box::new(PostgresView::open(url).map_err(failed)?)),
+        LedgerUrl::Memory => {
+            Err(failed("a ledger in memory ends with its worker; there is nothing to read".to_owned()))
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! Each file is one topic, each test's name a promise. Every test has a prefix, an exchange and ports of its own, so
 //! they share a broker node; those that hurt the node start one of their own.
 
+#[path = "../suites/ledger.rs"]
+mod suite;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -23,6 +25,7 @@ mod lanes;
 mod ledger;
 mod modes;
 mod postfix;
+mod postgres;
 mod publish;
 mod retry;
 mod stop;

@@ -40,8 +40,8 @@ impl Bed for File {
         }
     }
 
-    fn reader(&self) -> Reader {
-        Reader::open(&self.config()).expect("readable beside its writer")
+    async fn reader(&self) -> Reader {
+        Reader::open(&self.config()).await.expect("readable beside its writer")
     }
 }
 
@@ -79,11 +79,11 @@ async fn a_ledger_of_the_first_version_is_brought_up_to_date_and_remembers() {
     )
     .expect("rows");
     drop(old);
-    assert!(matches!(Reader::open(&file.config()).err(), Some(OpenError::Older { .. })));
+    assert!(matches!(Reader::open(&file.config()).await.err(), Some(OpenError::Older { .. })));
     let ledger = file.open().await;
     let held = claimed(&ledger, claim_of(event("e"), &["current.sms"], Duration::from_secs(600))).await;
     assert_eq!(held, [Held::Accepted]);
-    assert_eq!(file.reader().by_id("e").expect("readable")[0].state, "open");
+    assert_eq!(file.reader().await.by_id("e").await.expect("readable")[0].state, "open");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ pub trait Bed {
     /// Opens it; the one before is closed.
     fn open(&mut self) -> impl Future<Output = Ledger>;
     /// Opens it for reading.
-    fn reader(&self) -> Reader;
+    fn reader(&self) -> impl Future<Output = Reader>;
 }
 
 pub fn event(id: &str) -> EventRecord {
@@ -107,8 +107,8 @@ fn close_of(event: EventRecord, state: EventState, deaths: u32) -> Close {
     Close { event, state, reason: (state == EventState::Dead).then_some("refused"), deaths }
 }
 
-fn story(bed: &impl Bed, id: &str) -> Story {
-    let mut stories = bed.reader().by_id(id).expect("readable");
+async fn story(bed: &impl Bed, id: &str) -> Story {
+    let mut stories = bed.reader().await.by_id(id).await.expect("readable");
     assert_eq!(stories.len(), 1, "{stories:?}");
     stories.remove(0)
 }
@@ -191,7 +191,7 @@ pub async fn a_live_claim_is_busy_and_an_expired_one_is_taken_over_and_fences_it
     }
     assert!(!ledger.renew(renew_of("e", &first, LONG, "primary")).await.expect("open"));
     assert!(ledger.settle(settle_of("e", "current.sms", &second, Settled::Accepted)).await.expect("open"));
-    let told = story(&bed, "e").notifications.remove(0);
+    let told = story(&bed, "e").await.notifications.remove(0);
     let attempts: Vec<_> = told.attempts.iter().map(|one| (one.gateway.as_str(), &*one.outcome)).collect();
     assert_eq!(attempts, [("second", "unknown"), ("primary", "accepted")]);
     assert_eq!((told.state, told.unknowns), ("accepted", 1));
@@ -221,7 +221,7 @@ pub async fn an_attempt_is_written_down_once_however_often_its_claim_is_renewed(
         Settle { attempts: all.to_vec(), ..settle_of("e", "current.sms", &grant, Settled::Accepted) };
     assert!(ledger.settle(settle.clone()).await.expect("open"));
     assert!(ledger.settle(settle).await.expect("open"), "the same settlement again is no other owner's");
-    assert_eq!(story(&bed, "e").notifications[0].attempts, all);
+    assert_eq!(story(&bed, "e").await.notifications[0].attempts, all);
 }
 
 pub async fn another_body_under_the_id_of_an_open_event_is_a_duplicate(mut bed: impl Bed) {
@@ -287,7 +287,7 @@ pub async fn an_unknown_attempt_waits_for_its_receipt_and_states_never_go_backwa
         assert_eq!(ledger.receipt(receipt(fate)).await, Ok(ReceiptAnswer::Stale));
     }
     assert_eq!(claimed(&ledger, claim_of(event("e"), &["current.sms"], LONG)).await, [Held::Accepted]);
-    let told = story(&bed, "e").notifications.remove(0);
+    let told = story(&bed, "e").await.notifications.remove(0);
     assert_eq!((told.state, told.provider_id.as_deref()), ("delivered", Some("p-1")));
     let stranger = Receipt { reference: "nobody's".to_owned(), ..receipt(Fate::Delivered) };
     assert_eq!(ledger.receipt(stranger).await, Ok(ReceiptAnswer::Stranger));
@@ -313,7 +313,7 @@ pub async fn a_sweep_forgets_what_is_older_than_retention_and_nothing_else(mut b
     assert_eq!(ledger.close_event(close_of(event("new"), EventState::Done, 0)).await, Ok(true));
     assert_eq!(ledger.sweep(SHORT * 2).await, Ok(1));
     assert_eq!(ledger.sweep(LONG).await, Ok(0));
-    assert!(bed.reader().by_id("old").expect("readable").is_empty());
+    assert!(bed.reader().await.by_id("old").await.expect("readable").is_empty());
     let answer = ledger.claim(claim_of(event("new"), &["current.sms"], LONG)).await;
     assert_eq!(answer, Ok(ClaimAnswer::Duplicate));
 }
@@ -361,9 +361,9 @@ pub async fn pseudonyms_are_stable_over_restarts_and_find_a_recipient_again(mut 
     let ledger = bed.open().await;
     assert_eq!(ledger.pseudonyms().await.expect("open").of(b"+819012345678"), taro);
 
-    let mut reader = bed.reader();
-    assert_eq!(reader.pseudonyms().expect("a key").of(b"+819012345678"), taro);
-    let found = reader.by_recipient(&taro).expect("readable");
+    let reader = bed.reader().await;
+    assert_eq!(reader.pseudonyms().await.expect("a key").of(b"+819012345678"), taro);
+    let found = reader.by_recipient(&taro).await.expect("readable");
     assert_eq!(found.iter().map(|story| story.event_id.as_str()).collect::<Vec<_>>(), ["e"]);
 }
 
@@ -388,7 +388,7 @@ pub async fn a_story_tells_all_of_an_event_and_nothing_personal(mut bed: impl Be
         ..settle_of("e", "current.sms", &grant, Settled::Accepted)
     };
     assert!(ledger.settle(settle).await.expect("open"));
-    let story = story(&bed, "e");
+    let story = story(&bed, "e").await;
     assert_eq!((story.source.as_str(), story.event_type.as_str()), ("/t", "security.login"));
     assert_eq!((story.lane.as_str(), story.state, story.deaths), ("standard", "done", 0));
     assert_eq!(story.time, event("e").time);
@@ -399,7 +399,7 @@ pub async fn a_story_tells_all_of_an_event_and_nothing_personal(mut bed: impl Be
         (told.why.as_str(), told.reference.as_str()),
         ("mobile number with prefix 090", "e-current.sms")
     );
-    assert!(bed.reader().by_id("no such").expect("readable").is_empty());
+    assert!(bed.reader().await.by_id("no such").await.expect("readable").is_empty());
 }
 
 /// Every test of the suite, for an engine.
