@@ -7,6 +7,7 @@
 mod ack;
 mod connection;
 mod consume;
+mod dead;
 mod file;
 mod properties;
 mod publish;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 
 pub use self::connection::{BrokerError, probe};
 pub use self::consume::{Consumer, Delivered, Handle, Handled};
+pub use self::dead::{BrokerDeath, DeadLetter, DeadLetters, Held, PutBackError};
 pub use self::file::{Entry, EventFile};
 pub use self::publish::{Outgoing, Publisher};
 pub use self::topology::Names;
@@ -61,4 +63,8 @@ pub mod header {
     pub const REASON: &str = "x-shirase-reason";
     /// Where and what, for a person.
     pub const DETAIL: &str = "x-shirase-detail";
+    /// How often the event was dead-lettered, this time included. It goes along when a dead letter is put back.
+    pub const DEATHS: &str = "x-shirase-deaths";
+    /// When it was dead-lettered, RFC 3339.
+    pub const DIED_AT: &str = "x-shirase-died-at";
 }
