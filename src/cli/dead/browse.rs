@@ -1,0 +1,155 @@
+//! One pass over the dead-letter queue: the letters that are selected, one after the other.
+
+use std::io::{Write, stdout};
+
+use anyhow::Context;
+
+use super::letter::Letter;
+use super::selection::{Fit, Selection};
+use crate::broker::{DeadLetter, DeadLetters, Names};
+use crate::cli::house::House;
+use crate::clock::Clock;
+use crate::dispatch::Schedule;
+use crate::event::{Catalog, Lane};
+
+/// A selected letter: what may be shown of it, the lane it belongs to, and the letter itself.
+pub(super) struct Found {
+    pub letter: Letter,
+    pub lane: Option<Lane>,
+    pub dead: DeadLetter,
+}
+
+/// A pass over the queue.
+pub(super) struct Browse<'a> {
+    pub letters: DeadLetters,
+    selection: &'a Selection,
+    catalog: Catalog,
+    clock: Clock,
+    queue: String,
+    /// Looked at.
+    seen: usize,
+    /// Selected.
+    found: usize,
+    /// Not selected only because nobody knows when they died.
+    unknown_age: usize,
+}
+
+impl<'a> Browse<'a> {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When the configuration does not load, no node answers, or there is no such queue.
+    pub async fn open(selection: &'a Selection) -> anyhow::Result<Self> {
+        let House { config, catalog, .. } = House::load(selection.config.config.as_deref())?;
+        let names = Names::new(&config.broker, &catalog, Schedule::new(&config.retry).steps());
+        let queue = names.dead();
+        let letters = DeadLetters::open(&config.broker, names).await;
+        let letters = letters.with_context(|| format!("cannot look into {queue}"))?;
+        let clock = Clock::system();
+        Ok(Self { letters, selection, catalog, clock, queue, seen: 0, found: 0, unknown_age: 0 })
+    }
+
+    /// The next selected letter.
+    ///
+    /// # Errors
+    /// When the broker is lost; whatever was not acted upon is in the queue then.
+    pub async fn next(&mut self) -> anyhow::Result<Option<Found>> {
+        while !self.is_at_limit() {
+            let next = self.letters.next().await.with_context(|| format!("lost {}", self.queue))?;
+            let Some(dead) = next else { return Ok(None) };
+            self.seen += 1;
+            let (letter, lane) = Letter::of(&dead, &self.catalog, self.clock.now());
+            match self.selection.filter.fit(&letter) {
+                Fit::Yes => {
+                    self.found += 1;
+                    return Ok(Some(Found { letter, lane, dead }));
+                }
+                Fit::No => {}
+                Fit::UnknownAge => self.unknown_age += 1,
+            }
+        }
+        Ok(None)
+    }
+
+    /// As many of the next selected letters as there are, but no more than `size`.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub async fn page(&mut self, size: usize) -> anyhow::Result<Vec<Found>> {
+        let mut page = Vec::with_capacity(size);
+        while page.len() < size {
+            let Some(found) = self.next().await? else { break };
+            page.push(found);
+        }
+        Ok(page)
+    }
+
+    /// What may be shown of every selected letter, oldest first, whatever order the broker brought them in; and the pass.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub async fn into_letters(mut self) -> anyhow::Result<(Vec<Letter>, Pass)> {
+        let mut letters = Vec::new();
+        while let Some(found) = self.next().await? {
+            letters.push(found.letter);
+        }
+        letters.sort_by(|one, other| {
+            let key = |letter: &Letter| (letter.died_at, letter.event_id.clone());
+            key(one).cmp(&key(other))
+        });
+        Ok((letters, self.close().await?))
+    }
+
+    /// Gives back what was not acted upon.
+    ///
+    /// # Errors
+    /// When the broker does not answer any more: then what was acted upon may be in the queue still.
+    pub async fn close(self) -> anyhow::Result<Pass> {
+        let pass = self.pass();
+        let closed = self.letters.close().await;
+        closed.context("the broker did not confirm the end: what was taken away may be there still")?;
+        Ok(pass)
+    }
+
+    fn pass(&self) -> Pass {
+        Pass {
+            queue: self.queue.clone(),
+            seen: self.seen,
+            found: self.found,
+            unknown_age: self.unknown_age,
+            stopped: self.is_at_limit(),
+        }
+    }
+
+    fn is_at_limit(&self) -> bool {
+        self.selection.limit.is_some_and(|limit| self.found >= limit.get())
+    }
+}
+
+/// What a pass over the queue came to.
+pub(super) struct Pass {
+    queue: String,
+    seen: usize,
+    found: usize,
+    unknown_age: usize,
+    stopped: bool,
+}
+
+impl Pass {
+    /// How many there were, to stdout for a person, and to stderr what a program's reader has to know.
+    ///
+    /// # Errors
+    /// When nobody reads.
+    pub fn tell(&self, json: bool) -> std::io::Result<()> {
+        let Self { queue, seen, found, unknown_age, stopped } = self;
+        if !json {
+            let more = if *stopped { ", stopped at --limit: there may be more" } else { "" };
+            writeln!(stdout(), "{found} selected of {seen} looked at in {queue}{more}")?;
+        }
+        if *unknown_age > 0 {
+            let words = "nobody noted when they died, so neither --older-than nor --newer-than selects them";
+            writeln!(std::io::stderr(), "{unknown_age} more of unknown age: {words}")?;
+        }
+        Ok(())
+    }
+}
