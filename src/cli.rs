@@ -60,6 +60,9 @@ enum Command {
     /// Publish events to RabbitMQ, with confirms
     Publish(publish::Publish),
     /// The dead-letter queue: list, show, replay, drop
+    ///
+    /// Looking changes nothing: every letter goes back to the queue. While one of these commands runs, another one does
+    /// not see the letters that it is looking at.
     Dead(dead::Dead),
     /// An SMS gateway and an SMTP server on loopback that keep what they are sent, with a page to see it
     Sandbox(sandbox::SandboxCommand),

@@ -2,7 +2,7 @@
 
 use std::io::{Write, stdout};
 
-use anyhow::Context;
+use anyhow::anyhow;
 
 use super::letter::Letter;
 use super::selection::{Fit, Selection};
@@ -44,7 +44,7 @@ impl<'a> Browse<'a> {
         let names = Names::new(&config.broker, &catalog, Schedule::new(&config.retry).steps());
         let queue = names.dead();
         let letters = DeadLetters::open(&config.broker, names).await;
-        let letters = letters.with_context(|| format!("cannot look into {queue}"))?;
+        let letters = letters.map_err(|error| anyhow!("cannot look into {queue}: {error}"))?;
         let clock = Clock::system();
         Ok(Self { letters, selection, catalog, clock, queue, seen: 0, found: 0, unknown_age: 0 })
     }
@@ -55,8 +55,10 @@ impl<'a> Browse<'a> {
     /// When the broker is lost; whatever was not acted upon is in the queue then.
     pub async fn next(&mut self) -> anyhow::Result<Option<Found>> {
         while !self.is_at_limit() {
-            let next = self.letters.next().await.with_context(|| format!("lost {}", self.queue))?;
-            let Some(dead) = next else { return Ok(None) };
+            let next = self.letters.next().await;
+            let Some(dead) = next.map_err(|error| anyhow!("lost {}: {error}", self.queue))? else {
+                return Ok(None);
+            };
             self.seen += 1;
             let (letter, lane) = Letter::of(&dead, &self.catalog, self.clock.now());
             match self.selection.filter.fit(&letter) {
@@ -107,7 +109,7 @@ impl<'a> Browse<'a> {
     pub async fn close(self) -> anyhow::Result<Pass> {
         let pass = self.pass();
         let closed = self.letters.close().await;
-        closed.context("the broker did not confirm the end: what was taken away may be there still")?;
+        closed.map_err(|error| anyhow!("{error}: what was taken away may be in {} still", self.queue))?;
         Ok(pass)
     }
 

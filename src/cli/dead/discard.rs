@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write, stderr, stdin};
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::anyhow;
 
 use super::browse::Browse;
 use super::letter::Letter;
@@ -13,9 +13,7 @@ use super::selection::Chosen;
 use crate::broker::Held;
 use crate::cli::{NOT_IN_ORDER, Usage};
 
-/// Take dead letters away for good: nobody is told, and nothing brings them back.
-///
-/// Asks on a terminal; anywhere else --yes is needed.
+/// `dead drop`
 #[derive(clap::Args)]
 pub(super) struct Discard {
     #[command(flatten)]
@@ -48,7 +46,7 @@ impl Discard {
         for (letter, held) in held {
             if !self.chosen.dry_run {
                 let taken = browse.letters.take_away(held).await;
-                taken.context("stopped: those before it may be gone, `dead list` shows which are left")?;
+                taken.map_err(|error| anyhow!("{error}: `dead list` shows which letters are left"))?;
             }
             letters.push(letter);
         }

@@ -17,9 +17,7 @@ const HEADINGS: [&str; 9] =
 /// Numbers stand to the right.
 const RIGHT: [usize; 3] = [0, 5, 6];
 
-/// List dead letters, oldest first, and count them by reason.
-///
-/// The event's data is not shown. A type that is not in the catalog shows as `unknown`, what cannot be read as `-`.
+/// `dead list`
 #[derive(clap::Args)]
 pub(super) struct List {
     #[command(flatten)]

@@ -14,11 +14,7 @@ use crate::broker::{DeadLetters, PutBackError};
 /// How many are on their way to the broker at once; also how many bodies are held.
 const PAGE: usize = 64;
 
-/// Put dead letters back into their lane's queue, where the worker tries them anew, as if for the first time.
-///
-/// Each is taken out of the dead-letter queue only when the broker has confirmed its copy. It is safe to run this twice,
-/// or to interrupt it: what a customer was told is in the ledger and is not told again. A letter whose type is unknown or
-/// cannot be read stays, and the exit code is 1.
+/// `dead replay`
 #[derive(clap::Args)]
 pub(super) struct Replay {
     #[command(flatten)]

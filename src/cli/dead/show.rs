@@ -7,9 +7,7 @@ use super::browse::Browse;
 use super::letter::{Letter, or_nothing, to_the_second};
 use super::selection::Selection;
 
-/// Show everything about dead letters but the event's data, which is personal.
-///
-/// With --json the same objects as `dead list --json`.
+/// `dead show`
 #[derive(clap::Args)]
 pub(super) struct Show {
     #[command(flatten)]
