@@ -1,12 +1,14 @@
 //! One pass over the dead-letter queue: the letters that are selected, one after the other.
 
-use std::io::{Write, stdout};
+use std::collections::BTreeMap;
+use std::io::{Write, stderr, stdout};
+use std::num::NonZeroUsize;
 
 use anyhow::anyhow;
 
 use super::letter::Letter;
 use super::selection::{Fit, Selection};
-use crate::broker::{DeadLetter, DeadLetters, Names};
+use crate::broker::{DeadLetter, DeadLetters, Held, Names};
 use crate::cli::house::House;
 use crate::clock::Clock;
 use crate::dispatch::Schedule;
@@ -49,12 +51,12 @@ impl<'a> Browse<'a> {
         Ok(Self { letters, selection, catalog, clock, queue, seen: 0, found: 0, unknown_age: 0 })
     }
 
-    /// The next selected letter.
+    /// The next selected letter, in the queue's order, whatever `--limit` says.
     ///
     /// # Errors
     /// When the broker is lost; whatever was not acted upon is in the queue then.
     pub async fn next(&mut self) -> anyhow::Result<Option<Found>> {
-        while !self.is_at_limit() {
+        loop {
             let next = self.letters.next().await;
             let Some(dead) = next.map_err(|error| anyhow!("lost {}: {error}", self.queue))? else {
                 return Ok(None);
@@ -70,7 +72,24 @@ impl<'a> Browse<'a> {
                 Fit::UnknownAge => self.unknown_age += 1,
             }
         }
-        Ok(None)
+    }
+
+    /// The selected letters within `--limit`, oldest first. Of those beyond it no body is kept.
+    ///
+    /// The queue's own order won't do for a limit: the broker puts what was looked at behind what was looked at before,
+    /// so that `list --limit 10` and `replay --limit 10` would mean different letters.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub async fn oldest(&mut self, limit: NonZeroUsize) -> anyhow::Result<Vec<Found>> {
+        let mut oldest = BTreeMap::new();
+        while let Some(found) = self.next().await? {
+            oldest.insert((found.letter.order(), self.seen), found);
+            if oldest.len() > limit.get() {
+                oldest.pop_last();
+            }
+        }
+        Ok(oldest.into_values().collect())
     }
 
     /// As many of the next selected letters as there are, but no more than `size`.
@@ -86,20 +105,17 @@ impl<'a> Browse<'a> {
         Ok(page)
     }
 
-    /// What may be shown of every selected letter, oldest first, whatever order the broker brought them in; and the pass.
+    /// Every selected letter without its event, oldest first, to be taken away or not.
     ///
     /// # Errors
     /// As [`Self::next`].
-    pub async fn into_letters(mut self) -> anyhow::Result<(Vec<Letter>, Pass)> {
-        let mut letters = Vec::new();
+    pub async fn held(&mut self) -> anyhow::Result<Vec<(Letter, Held)>> {
+        let mut held = Vec::new();
         while let Some(found) = self.next().await? {
-            letters.push(found.letter);
+            held.push((found.letter, found.dead.into_held()));
         }
-        letters.sort_by(|one, other| {
-            let key = |letter: &Letter| (letter.died_at, letter.event_id.clone());
-            key(one).cmp(&key(other))
-        });
-        Ok((letters, self.close().await?))
+        held.sort_by_cached_key(|(letter, _)| letter.order());
+        Ok(held)
     }
 
     /// Gives back what was not acted upon.
@@ -119,12 +135,8 @@ impl<'a> Browse<'a> {
             seen: self.seen,
             found: self.found,
             unknown_age: self.unknown_age,
-            stopped: self.is_at_limit(),
+            limit: self.selection.limit.map(NonZeroUsize::get).filter(|limit| *limit < self.found),
         }
-    }
-
-    fn is_at_limit(&self) -> bool {
-        self.selection.limit.is_some_and(|limit| self.found >= limit.get())
     }
 }
 
@@ -134,7 +146,8 @@ pub(super) struct Pass {
     seen: usize,
     found: usize,
     unknown_age: usize,
-    stopped: bool,
+    /// Where it made a difference.
+    limit: Option<usize>,
 }
 
 impl Pass {
@@ -143,14 +156,14 @@ impl Pass {
     /// # Errors
     /// When nobody reads.
     pub fn tell(&self, json: bool) -> std::io::Result<()> {
-        let Self { queue, seen, found, unknown_age, stopped } = self;
+        let Self { queue, seen, found, unknown_age, limit } = self;
         if !json {
-            let more = if *stopped { ", stopped at --limit: there may be more" } else { "" };
-            writeln!(stdout(), "{found} selected of {seen} looked at in {queue}{more}")?;
+            let limited = limit.map(|limit| format!(", of these the {limit} oldest")).unwrap_or_default();
+            writeln!(stdout(), "{found} selected of {seen} looked at in {queue}{limited}")?;
         }
         if *unknown_age > 0 {
             let words = "nobody noted when they died, so neither --older-than nor --newer-than selects them";
-            writeln!(std::io::stderr(), "{unknown_age} more of unknown age: {words}")?;
+            writeln!(stderr(), "{unknown_age} more of unknown age: {words}")?;
         }
         Ok(())
     }

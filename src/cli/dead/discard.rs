@@ -33,10 +33,8 @@ impl Discard {
         let selection = &self.chosen.selection;
         let mut browse = Browse::open(selection).await?;
         // All of them are held while a person thinks: what is dropped is what was asked about.
-        let mut held: Vec<(Letter, Held)> = Vec::new();
-        while let Some(found) = browse.next().await? {
-            held.push((found.letter, found.dead.into_held()));
-        }
+        let mut held = browse.held().await?;
+        held.truncate(selection.at_most());
         if asks && !held.is_empty() && !agreed(&held).await? {
             browse.close().await?;
             writeln!(stderr(), "nothing was dropped")?;

@@ -63,6 +63,11 @@ impl Letter {
         (letter, lane)
     }
 
+    /// By which letters are ordered, oldest first; those of which nobody knows when they died come before the others.
+    pub fn order(&self) -> (Option<Timestamp>, Option<String>) {
+        (self.died_at, self.event_id.clone())
+    }
+
     pub fn event_id(&self) -> &str {
         self.event_id.as_deref().unwrap_or(NOTHING)
     }

@@ -26,14 +26,17 @@ pub(super) struct List {
 
 impl List {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let (letters, pass) = Browse::open(&self.selection).await?.into_letters().await?;
+        let mut browse = Browse::open(&self.selection).await?;
+        let letters: Vec<Letter> = browse.held().await?.into_iter().map(|(letter, _)| letter).collect();
+        let pass = browse.close().await?;
+        let shown = &letters[..letters.len().min(self.selection.at_most())];
         let mut out = stdout().lock();
         if self.selection.json {
-            for letter in &letters {
+            for letter in shown {
                 writeln!(out, "{}", serde_json::to_string(letter)?)?;
             }
         } else if !letters.is_empty() {
-            write!(out, "{}\n{}\n", table(&letters), by_reason(&letters))?;
+            write!(out, "{}\n{}\n", table(shown), by_reason(&letters))?;
         }
         drop(out);
         pass.tell(self.selection.json)?;

@@ -11,7 +11,7 @@ use super::outcome::{Outcome, Outcomes};
 use super::selection::Chosen;
 use crate::broker::{DeadLetters, PutBackError};
 
-/// How many are on their way to the broker at once; also how many bodies are held.
+/// How many are on their way to the broker at once; without a limit also how many bodies are held.
 const PAGE: usize = 64;
 
 /// `dead replay`
@@ -34,8 +34,15 @@ impl Replay {
         let selection = &self.chosen.selection;
         let mut browse = Browse::open(selection).await?;
         let mut outcomes = Outcomes::new(selection.json);
+        let mut oldest = match selection.limit {
+            Some(limit) => Some(browse.oldest(limit).await?),
+            None => None,
+        };
         loop {
-            let page = browse.page(PAGE).await?;
+            let page = match &mut oldest {
+                Some(oldest) => oldest.drain(..oldest.len().min(PAGE)).collect(),
+                None => browse.page(PAGE).await?,
+            };
             if page.is_empty() {
                 break;
             }

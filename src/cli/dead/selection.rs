@@ -13,7 +13,7 @@ use crate::config::Span;
 pub(super) struct Selection {
     #[command(flatten)]
     pub filter: Filter,
-    /// Stop after this many letters, in the queue's order: the oldest first, as a rule
+    /// Of the selected letters only this many, the oldest
     #[arg(long, value_name = "N")]
     pub limit: Option<NonZeroUsize>,
     /// One JSON object a letter, each on a line of its own
@@ -21,6 +21,13 @@ pub(super) struct Selection {
     pub json: bool,
     #[command(flatten)]
     pub config: ConfigArg,
+}
+
+impl Selection {
+    /// `--limit`, or no limit.
+    pub fn at_most(&self) -> usize {
+        self.limit.map_or(usize::MAX, NonZeroUsize::get)
+    }
 }
 
 /// Every filter that is given must fit; of one that is given several times, one.

@@ -16,9 +16,11 @@ pub(super) struct Show {
 
 impl Show {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let (letters, pass) = Browse::open(&self.selection).await?.into_letters().await?;
+        let mut browse = Browse::open(&self.selection).await?;
+        let held = browse.held().await?;
+        let pass = browse.close().await?;
         let mut out = stdout().lock();
-        for (index, letter) in letters.iter().enumerate() {
+        for (index, (letter, _)) in held.iter().take(self.selection.at_most()).enumerate() {
             if self.selection.json {
                 writeln!(out, "{}", serde_json::to_string(letter)?)?;
             } else {
