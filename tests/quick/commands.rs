@@ -101,8 +101,11 @@ fn every_command_helps_a_newcomer() {
 
 #[track_caller]
 fn assert_helps(desk: &Desk, command: &[&str], takes_config: bool) {
-    let help = desk.run(&[command, &["--help"]].concat()).expect(0);
-    assert_contains(&help.out, &[&format!("Usage: shirase {}", command.join(" "))]);
+    let usage = format!("Usage: shirase {}", command.join(" "));
+    assert_contains(&desk.run(&[command, &["--help"]].concat()).expect(0).out, &[&usage]);
+    // The short form has an option's words on its own line.
+    let help = desk.run(&[command, &["-h"]].concat()).expect(0);
+    assert_contains(&help.out, &[&usage]);
     let without_words =
         help.out.lines().filter(|line| line.trim_start().starts_with("--") && !line.trim().contains(' '));
     assert_eq!(without_words.count(), 0, "an option without an explanation\n{}", help.out);
