@@ -7,6 +7,7 @@
 mod ack;
 mod connection;
 mod consume;
+mod dead;
 mod file;
 mod properties;
 mod publish;
@@ -20,6 +21,7 @@ use serde::Deserialize;
 
 pub use self::connection::{BrokerError, probe};
 pub use self::consume::{Consumer, Delivered, Handle, Handled};
+pub use self::dead::{BrokerDeath, DeadLetter, DeadLetters, Held, PutBackError};
 pub use self::file::{Entry, EventFile};
 pub use self::publish::{Outgoing, Publisher};
 pub use self::topology::Names;

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 the thing asked about is not in order; 2 wrong usage or configuration.
 
 mod check;
+mod dead;
 mod demo;
 mod examples;
 mod explain;
@@ -58,6 +59,11 @@ enum Command {
     Explain(explain::Explain),
     /// Publish events to RabbitMQ, with confirms
     Publish(publish::Publish),
+    /// The dead-letter queue: list, show, replay, drop
+    ///
+    /// Looking changes nothing: every letter goes back to the queue. While one of these commands runs, another one does
+    /// not see the letters that it is looking at.
+    Dead(dead::Dead),
     /// An SMS gateway and an SMTP server on loopback that keep what they are sent, with a page to see it
     Sandbox(sandbox::SandboxCommand),
 }
@@ -103,6 +109,7 @@ impl Command {
                 Self::Preview(preview) => preview.run().await,
                 Self::Explain(explain) => explain.run().await,
                 Self::Publish(publish) => publish.run().await,
+                Self::Dead(dead) => dead.run().await,
                 Self::Sandbox(sandbox) => sandbox.run().await,
             }
         });

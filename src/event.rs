@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 pub use self::catalog::{Catalog, CatalogError, Channels, EmailTo, EventType, Lane, Policy};
-pub use self::decode::{MAX_EVENT_BYTES, decode, peek};
+pub use self::decode::{Envelope, MAX_EVENT_BYTES, decode, envelope, peek};
 pub use self::email::{EmailAddress, EmailError};
 pub use self::envelope::RawEvent;
 pub use self::phone::{PhoneError, PhoneKind, PhoneNumber};

@@ -117,21 +117,28 @@ pub(super) async fn within<T>(operation: impl Future<Output = lapin::Result<T>>)
     Ok(timeout(OPERATION_TIMEOUT, operation).await??)
 }
 
+/// Connects to the first node that answers, each tried once.
+///
+/// # Errors
+/// What the last node said.
+pub(super) async fn connect_once(role: &str, config: &BrokerConfig) -> Result<Connection, BrokerError> {
+    let mut last = BrokerError::Disconnected;
+    for url in &config.urls {
+        match connect(role, url).await {
+            Ok(connection) => return Ok(connection),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
 /// Connects once to the first node that answers and checks the topology without changing it.
 ///
 /// # Errors
 /// What the last node said.
 pub async fn probe(config: &BrokerConfig, names: &Names) -> Result<(), BrokerError> {
-    let mut last = BrokerError::Disconnected;
-    for url in &config.urls {
-        match connect("check", url).await {
-            Ok(connection) => {
-                let checked = topology::check(&connection, names).await;
-                let _ = timeout(OPERATION_TIMEOUT, connection.close(200, "done".into())).await;
-                return checked;
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+    let connection = connect_once("check", config).await?;
+    let checked = topology::check(&connection, names).await;
+    let _ = within(connection.close(200, "done".into())).await;
+    checked
 }

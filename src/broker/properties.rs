@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use lapin::BasicProperties;
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
 
+use super::header;
+
 /// Headers that are not carried on. `CC` and `BCC` would send copies to the sender's other queues; what the broker
 /// noted about earlier dead-lettering (`x-death` and the like) could make it see a cycle and drop the message.
 const LEFT_BEHIND: [&str; 5] = ["CC", "BCC", "x-death", "x-delivery-count", "x-opt-deaths"];
@@ -17,7 +19,7 @@ pub(super) fn text_headers(properties: &BasicProperties) -> BTreeMap<String, Str
     headers.filter_map(|(name, value)| Some((name.to_string(), text(value)?))).collect()
 }
 
-fn text(value: &AMQPValue) -> Option<String> {
+pub(super) fn text(value: &AMQPValue) -> Option<String> {
     Some(match value {
         AMQPValue::LongString(text) => text.to_string(),
         AMQPValue::ShortString(text) => text.to_string(),
@@ -67,6 +69,17 @@ pub(super) fn carried<const N: usize>(
     carried
 }
 
+/// What a dead letter keeps of its properties on the way back to its lane. Why and when it died stays behind, and its
+/// attempts start over; how often it died goes along.
+pub(super) fn revived(properties: &BasicProperties) -> BasicProperties {
+    let carried = carried(properties, []);
+    let mut headers = carried.headers().as_ref().map(|table| table.inner().clone()).unwrap_or_default();
+    for name in [header::REASON, header::DETAIL, header::ATTEMPTS, header::DIED_AT] {
+        headers.remove(name);
+    }
+    carried.with_headers(headers.into())
+}
+
 fn is_left_behind(name: &str) -> bool {
     LEFT_BEHIND.contains(&name) || LEFT_BEHIND_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
@@ -98,6 +111,25 @@ mod tests {
         assert_eq!(names, ["ce-id", "x-shirase-attempts"]);
         assert_eq!((carried.user_id(), carried.expiration()), (&None, &None));
         assert!(carried.content_type().is_some());
+    }
+
+    #[test]
+    fn a_dead_letter_goes_back_with_its_deaths_and_without_its_attempts() {
+        let long = |text: &str| AMQPValue::LongString(text.into());
+        let dead = properties(&[
+            ("ce-id", long("1")),
+            ("x-death", long("x")),
+            (header::REASON, long("exhausted")),
+            (header::DETAIL, long("x")),
+            (header::ATTEMPTS, long("7")),
+            (header::DIED_AT, long("2026-11-22T06:04:05Z")),
+            (header::DEATHS, long("2")),
+        ])
+        .with_message_id("m-1".into());
+        let revived = revived(&dead);
+        let left = [("ce-id", "1"), (header::DEATHS, "2")].map(|(n, v)| (n.to_owned(), v.to_owned()));
+        assert_eq!(text_headers(&revived), BTreeMap::from(left));
+        assert_eq!(revived.message_id(), dead.message_id());
     }
 
     #[test]

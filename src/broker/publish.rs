@@ -110,25 +110,11 @@ impl Publisher {
     /// [`BrokerError`]; after a timeout the message may still have been taken.
     pub async fn publish(&self, message: &Outgoing) -> Result<(), BrokerError> {
         let channel = self.channel().await?;
-        let mandatory = BasicPublishOptions { mandatory: true, ..Default::default() };
-        let exchange = ShortString::try_new(message.exchange.clone()).map_err(|_| BrokerError::Unroutable)?;
-        let key = ShortString::try_new(message.routing_key.clone()).map_err(|_| BrokerError::Unroutable)?;
-        let published = async {
-            let properties = message.properties.clone();
-            let publishing = channel.basic_publish(exchange, key, mandatory, &message.body, properties);
-            within(within(publishing).await?).await
-        };
-        match published.await {
-            Ok(Confirmation::Ack(None)) => Ok(()),
-            Ok(Confirmation::Ack(Some(_))) => Err(BrokerError::Unroutable),
-            Ok(Confirmation::Nack(_) | Confirmation::NotRequested) => Err(BrokerError::Nacked),
-            Err(error) => {
-                if matches!(error, BrokerError::Timeout(_)) {
-                    self.asks.renew.notify_one();
-                }
-                Err(error)
-            }
+        let published = publish_confirmed(&channel, message).await;
+        if matches!(published, Err(BrokerError::Timeout(_))) {
+            self.asks.renew.notify_one();
         }
+        published
     }
 
     /// Publishes until the broker has it. Returns false when `give_up` came first: then the message may or may not be
@@ -172,6 +158,27 @@ impl Publisher {
     }
 }
 
+/// A channel whose publishes the broker confirms.
+pub(super) async fn confirm_channel(connection: &Connection) -> Result<Channel, BrokerError> {
+    let channel = channel(connection).await?;
+    within(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    Ok(channel)
+}
+
+/// Publishes on a confirm channel; `Ok` only when a queue has the message.
+pub(super) async fn publish_confirmed(channel: &Channel, message: &Outgoing) -> Result<(), BrokerError> {
+    let mandatory = BasicPublishOptions { mandatory: true, ..Default::default() };
+    let exchange = ShortString::try_new(message.exchange.clone()).map_err(|_| BrokerError::Unroutable)?;
+    let key = ShortString::try_new(message.routing_key.clone()).map_err(|_| BrokerError::Unroutable)?;
+    let properties = message.properties.clone();
+    let publishing = channel.basic_publish(exchange, key, mandatory, &message.body, properties);
+    match within(within(publishing).await?).await? {
+        Confirmation::Ack(None) => Ok(()),
+        Confirmation::Ack(Some(_)) => Err(BrokerError::Unroutable),
+        Confirmation::Nack(_) | Confirmation::NotRequested => Err(BrokerError::Nacked),
+    }
+}
+
 /// Offers a confirm channel on `connection` until it ends.
 async fn serve(
     connection: Connection,
@@ -181,8 +188,7 @@ async fn serve(
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     topology::prepare(&connection, names).await?;
-    let channel = channel(&connection).await?;
-    within(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    let channel = confirm_channel(&connection).await?;
     offered.send_replace(Some(Offer { channel: channel.clone(), connection: connection.status().clone() }));
     let mut declare_again = interval(DECLARE_EVERY);
     declare_again.reset();

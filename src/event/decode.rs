@@ -49,11 +49,31 @@ pub fn decode(raw: &RawEvent, catalog: &Catalog, now: Timestamp) -> Result<Event
     Ok(Event { id, source, kind, time, deadline, recipient, data })
 }
 
+/// What of an event's envelope could be read. None of it is the event's data.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// CloudEvents `id`.
+    pub id: Option<String>,
+    /// CloudEvents `source`.
+    pub source: Option<String>,
+    /// CloudEvents `type`; may be in no catalog.
+    pub event_type: Option<String>,
+    /// When it happened.
+    pub time: Option<Timestamp>,
+}
+
+/// The envelope of an event that need not be a good one, as far as it can be read.
+pub fn envelope(raw: &RawEvent) -> Envelope {
+    let Ok(attributes) = open(raw) else { return Envelope::default() };
+    let text = |name| attributes.optional(name).ok().flatten().map(str::to_owned);
+    let time = text("time").and_then(|time| time.parse().ok());
+    Envelope { id: text("id"), source: text("source"), event_type: text("type"), time }
+}
+
 /// The `id` and `type` of an event as far as they can be read, for logs and messages about one that was rejected.
 pub fn peek(raw: &RawEvent) -> (Option<String>, Option<String>) {
-    let Ok(attributes) = open(raw) else { return (None, None) };
-    let text = |name| attributes.optional(name).ok().flatten().map(str::to_owned);
-    (text("id"), text("type"))
+    let Envelope { id, event_type, .. } = envelope(raw);
+    (id, event_type)
 }
 
 fn open(raw: &RawEvent) -> Result<Attributes, Rejected> {

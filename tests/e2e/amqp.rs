@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use lapin::options::{BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions};
+use lapin::options::{
+    BasicGetOptions, BasicPublishOptions, BasicRejectOptions, ConfirmSelectOptions, QueueDeclareOptions,
+};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use tokio::sync::Mutex;
@@ -113,6 +115,16 @@ impl Amqp {
             let declared = declared.await.expect("an answer in time").ok()?;
             Some(Look { messages: declared.message_count(), consumers: declared.consumer_count() })
         })
+    }
+
+    /// Refuses the first message of a queue, so that the broker itself dead-letters it.
+    pub fn reject_one(&self, queue: &str) {
+        block_on(async {
+            let channel = self.channel().await.expect("the broker runs");
+            let got = channel.basic_get(queue.into(), BasicGetOptions::default()).await.expect("the queue");
+            let tag = got.expect("a message").delivery.delivery_tag;
+            channel.basic_reject(tag, BasicRejectOptions { requeue: false }).await.expect("taken back");
+        });
     }
 
     /// Takes all messages that wait in a queue.

@@ -15,7 +15,9 @@ use shirase::assets::EMBEDDED;
 
 use crate::house::{self, CATALOG, Desk, Findings, Ran, RunningSandbox};
 
-const COMMANDS: [&str; 8] = ["run", "demo", "init", "check", "preview", "explain", "publish", "sandbox"];
+const COMMANDS: [&str; 9] =
+    ["run", "demo", "init", "check", "preview", "explain", "publish", "dead", "sandbox"];
+const DEAD_COMMANDS: [&str; 4] = ["list", "show", "replay", "drop"];
 
 /// A desk with a house of its own in it, which is also its working directory.
 fn desk_with_house() -> Desk {
@@ -86,19 +88,30 @@ fn every_command_helps_a_newcomer() {
             "{command}\n{}",
             top.out
         );
-        let help = desk.run(&[command, "--help"]).expect(0);
-        assert_contains(&help.out, &[&format!("Usage: shirase {command}")]);
-        let without_words =
-            help.out.lines().filter(|line| line.trim_start().starts_with("--") && !line.trim().contains(' '));
-        assert_eq!(without_words.count(), 0, "an option without an explanation\n{}", help.out);
-        if !["init", "sandbox"].contains(&command) {
-            assert_contains(&help.out, &["--config <FILE>", "SHIRASE_CONFIG"]);
-        }
+        assert_helps(&desk, &[command], !["init", "sandbox", "dead"].contains(&command));
+    }
+    for command in DEAD_COMMANDS {
+        assert_helps(&desk, &["dead", command], true);
     }
     assert_contains(&desk.run(&["--version"]).expect(0).out, &[env!("CARGO_PKG_VERSION")]);
     assert_contains(&desk.run(&[]).expect(2).err, &["Usage: shirase"]);
     assert_contains(&desk.run(&["nonsense"]).expect(2).err, &["nonsense", "--help"]);
     assert_contains(&desk.run(&["run", "--json"]).expect(2).err, &["--events"]);
+}
+
+#[track_caller]
+fn assert_helps(desk: &Desk, command: &[&str], takes_config: bool) {
+    let usage = format!("Usage: shirase {}", command.join(" "));
+    assert_contains(&desk.run(&[command, &["--help"]].concat()).expect(0).out, &[&usage]);
+    // The short form has an option's words on its own line.
+    let help = desk.run(&[command, &["-h"]].concat()).expect(0);
+    assert_contains(&help.out, &[&usage]);
+    let without_words =
+        help.out.lines().filter(|line| line.trim_start().starts_with("--") && !line.trim().contains(' '));
+    assert_eq!(without_words.count(), 0, "an option without an explanation\n{}", help.out);
+    if takes_config {
+        assert_contains(&help.out, &["--config <FILE>", "SHIRASE_CONFIG"]);
+    }
 }
 
 #[test]

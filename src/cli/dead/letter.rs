@@ -1,0 +1,115 @@
+//! What may be shown of a dead letter.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::age;
+use crate::broker::DeadLetter;
+use crate::event::{Catalog, Lane, envelope};
+
+/// The type of an event that is not in the catalog, as in logs and metrics: it may hold anything.
+const UNKNOWN: &str = "unknown";
+
+/// For what is not there.
+pub(super) const NOTHING: &str = "-";
+
+/// A dead letter without its event's data: small, safe to print, and one line of `--json`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Letter {
+    pub event_id: Option<String>,
+    /// `unknown` when it is not in the catalog.
+    #[serde(rename = "type")]
+    pub event_type: Option<String>,
+    pub source: Option<String>,
+    /// When it happened.
+    pub time: Option<Timestamp>,
+    /// Where it would go back to.
+    pub lane: Option<&'static str>,
+    pub reason: String,
+    pub detail: Option<String>,
+    pub attempts: Option<u32>,
+    pub deaths: Option<u32>,
+    pub died_at: Option<Timestamp>,
+    pub age_seconds: Option<i64>,
+    pub bytes: usize,
+    /// The queue in which the broker itself gave it up.
+    pub given_up_in: Option<String>,
+}
+
+impl Letter {
+    /// With the lane of its type.
+    pub fn of(dead: &DeadLetter, catalog: &Catalog, now: Timestamp) -> (Self, Option<Lane>) {
+        let envelope = envelope(&dead.raw);
+        let known = envelope.event_type.as_deref().map(|name| catalog.get(name));
+        let lane = known.flatten().map(|kind| kind.policy.lane);
+        let by_broker = dead.by_broker.as_ref();
+        let reason = dead.reason.as_deref().or(by_broker.map(|death| death.reason.as_str()));
+        let letter = Self {
+            event_id: envelope.id.as_deref().map(printable),
+            event_type: known
+                .map(|kind| kind.map_or_else(|| UNKNOWN.to_owned(), |kind| printable(&kind.name))),
+            source: envelope.source.as_deref().map(printable),
+            time: envelope.time,
+            lane: lane.map(Lane::as_str),
+            reason: printable(reason.unwrap_or(UNKNOWN)),
+            detail: dead.detail.as_deref().map(printable),
+            attempts: dead.attempts,
+            deaths: dead.deaths,
+            died_at: dead.died_at,
+            age_seconds: dead.died_at.map(|died_at| now.duration_since(died_at).as_secs()),
+            bytes: dead.raw.body.len(),
+            given_up_in: by_broker.map(|death| printable(&death.queue)),
+        };
+        (letter, lane)
+    }
+
+    /// By which letters are ordered, oldest first; those of which nobody knows when they died come before the others.
+    pub fn order(&self) -> (Option<Timestamp>, Option<String>) {
+        (self.died_at, self.event_id.clone())
+    }
+
+    pub fn event_id(&self) -> &str {
+        self.event_id.as_deref().unwrap_or(NOTHING)
+    }
+
+    pub fn event_type(&self) -> &str {
+        self.event_type.as_deref().unwrap_or(NOTHING)
+    }
+
+    pub fn age(&self) -> String {
+        let words = |seconds| age::in_words(SignedDuration::from_secs(seconds));
+        self.age_seconds.map_or_else(|| NOTHING.to_owned(), words)
+    }
+}
+
+/// A value, or that there is none.
+pub(super) fn or_nothing<T: ToString>(value: Option<T>) -> String {
+    value.map_or_else(|| NOTHING.to_owned(), |value| value.to_string())
+}
+
+/// To the second, for tables.
+pub(super) fn to_the_second(time: Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// A text from a message without what a terminal might obey, or what turns or hides the text around it.
+fn printable(text: &str) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c,
+                '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
+    text.chars().filter(|c| !hidden(*c)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_a_terminal_obeys_is_printed() {
+        assert_eq!(printable("\u{1b}[31mred\u{9b}0m\r\n\u{202e}x\u{200b}\u{feff}\u{7f}"), "[31mred0mx");
+        assert_eq!(printable("/data/device/os: 東京"), "/data/device/os: 東京");
+    }
+}
