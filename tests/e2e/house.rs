@@ -40,9 +40,10 @@ pub struct House {
     pub name: String,
     pub http: u16,
     pub amqp: Amqp,
-    broker_url: String,
+    broker_urls: Vec<String>,
     gateways: Vec<String>,
     relay: String,
+    relay_lines: String,
     sections: BTreeMap<&'static str, Vec<String>>,
 }
 
@@ -53,14 +54,20 @@ impl House {
     }
 
     pub fn on(broker: &RabbitMq, name: &str) -> Self {
+        Self::on_nodes(&[broker.url()], name)
+    }
+
+    /// On the nodes of a cluster; the tests' own questions go to the first.
+    pub fn on_nodes(urls: &[String], name: &str) -> Self {
         let nobody = free_port();
         Self {
             name: format!("e2e-{name}"),
             http: free_port(),
-            amqp: Amqp::new(&broker.url()),
-            broker_url: broker.url(),
+            amqp: Amqp::new(&urls[0]),
+            broker_urls: urls.to_vec(),
             gateways: vec![format!("http://127.0.0.1:{nobody}/sms")],
             relay: format!("smtp://127.0.0.1:{nobody}"),
+            relay_lines: String::new(),
             sections: BTreeMap::new(),
         }
         .set("lanes.critical", "prefetch = 16")
@@ -89,6 +96,26 @@ impl House {
         (self.gateways(&[format!("http://{sms}/sms")]).relay(&format!("smtp://{smtp}")), sandbox)
     }
 
+    /// Of every gateway and relay.
+    pub fn timeouts(mut self, timeout: &str) -> Self {
+        self.relay_lines = format!("timeout = \"{timeout}\"\n");
+        self.set("gateway", &format!("timeout = \"{timeout}\""))
+    }
+
+    /// Another worker for the same queues, gateways and ledger; for a shared ledger only.
+    pub fn twin(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            http: free_port(),
+            amqp: Amqp::new(&self.broker_urls[0]),
+            broker_urls: self.broker_urls.clone(),
+            gateways: self.gateways.clone(),
+            relay: self.relay.clone(),
+            relay_lines: self.relay_lines.clone(),
+            sections: self.sections.clone(),
+        }
+    }
+
     /// A line of configuration below a section; it takes the place of an earlier one with the same key.
     pub fn set(mut self, section: &'static str, line: &str) -> Self {
         let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
@@ -107,11 +134,11 @@ impl House {
     }
 
     pub fn config(&self) -> String {
-        let Self { name, http, broker_url, relay, .. } = self;
+        let Self { name, http, broker_urls, relay, relay_lines, .. } = self;
         let mut config = String::new();
         let mut sections = self.sections.clone();
         let broker = sections.entry("broker").or_default();
-        broker.push(format!("urls = [\"{broker_url}\"]\nprefix = \"{name}\"\nexchange = \"{name}.events\""));
+        broker.push(format!("urls = {broker_urls:?}\nprefix = \"{name}\"\nexchange = \"{name}.events\""));
         sections.entry("http").or_default().push(format!("listen = \"127.0.0.1:{http}\""));
         let gateway = sections.remove("gateway").unwrap_or_default().join("\n");
         for (section, lines) in sections {
@@ -125,7 +152,8 @@ impl House {
             )
             .expect("a string");
         }
-        write!(config, "[[email.relays]]\nname = \"mta\"\nurl = \"{relay}\"\n").expect("a string");
+        write!(config, "[[email.relays]]\nname = \"mta\"\nurl = \"{relay}\"\n{relay_lines}")
+            .expect("a string");
         config
     }
 
@@ -204,6 +232,13 @@ impl House {
         let personal = log.lines().find(|line| names_somebody(line));
         assert!(personal.is_none(), "personal data in the log: {personal:?}");
         self.wait_unconsumed();
+    }
+
+    /// Ends one of two workers in order; the other goes on.
+    #[track_caller]
+    pub fn stop_twin(&self, worker: &Worker) {
+        worker.signal("TERM");
+        assert_eq!(worker.wait_exit(PATIENCE).code(), Some(0), "{}", worker.log());
     }
 
     /// Waits until nobody consumes: then everything that was not acknowledged is back in its queue.

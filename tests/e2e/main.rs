@@ -13,6 +13,7 @@ mod events;
 mod gateway;
 mod house;
 mod reading;
+mod trial;
 
 mod answers;
 mod bad_input;
@@ -22,6 +23,7 @@ mod dead;
 mod deleted_queues;
 mod duplicates;
 mod examples;
+mod faults;
 mod lanes;
 mod ledger;
 mod modes;

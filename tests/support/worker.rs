@@ -17,7 +17,7 @@ pub struct Worker {
     process: Mutex<Guard>,
     binary: String,
     arguments: Vec<String>,
-    environment: Vec<(String, String)>,
+    environment: Mutex<Vec<(String, String)>>,
     scratch: Scratch,
 }
 
@@ -30,6 +30,7 @@ impl Worker {
         let environment: Vec<_> =
             environment.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
         let process = Mutex::new(run(&scratch, binary, &arguments, &environment));
+        let environment = Mutex::new(environment);
         Self { process, binary: binary.to_owned(), arguments, environment, scratch }
     }
 
@@ -37,7 +38,13 @@ impl Worker {
     pub fn start_again(&self) {
         let mut process = self.process();
         assert!(process.try_wait().is_some(), "the worker runs already");
-        *process = run(&self.scratch, &self.binary, &self.arguments, &self.environment);
+        let environment = self.environment.lock().unwrap_or_else(PoisonError::into_inner);
+        *process = run(&self.scratch, &self.binary, &self.arguments, &environment);
+    }
+
+    /// The next start is without the variables of the first.
+    pub fn forget_environment(&self) {
+        self.environment.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     /// Changes the configuration of the next start.

@@ -1,0 +1,18 @@
+//! Nothing lost, nothing sent twice: every fault that we can think of, each against real servers, and an account of every
+//! event afterwards (see `trial`).
+
+mod crash_points;
+mod disk_full;
+mod gateways;
+mod kills;
+mod postgres;
+
+use crate::house::House;
+use crate::support::RabbitMq;
+use crate::trial::Trial;
+
+/// A trial on the shared broker, for faults that don't hurt it.
+fn trial(name: &str) -> Trial {
+    let broker = RabbitMq::shared();
+    Trial::new(House::new(name), &[broker.url()])
+}
