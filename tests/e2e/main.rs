@@ -25,5 +25,6 @@ mod modes;
 mod postfix;
 mod publish;
 mod retry;
+mod servers;
 mod stop;
 mod topology;
