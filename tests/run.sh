@@ -4,8 +4,8 @@
 #   tests/run.sh quick             without servers, about a minute
 #   tests/run.sh [all] [FILTER]    everything; the rest of the arguments goes to the end-to-end tests
 #
-# The end-to-end tests start a RabbitMQ and a Postfix of their own, on free ports of loopback. The two Debian packages
-# are installed where that is possible; their system services are not started.
+# The end-to-end tests start RabbitMQ, PostgreSQL and Postfix of their own, on free ports of loopback. The three Debian
+# packages are installed where that is possible; their system services are not started.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -17,6 +17,7 @@ show() {
 missing_packages() {
     [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo rabbitmq-server
     [ -x /usr/lib/postfix/sbin/master ] || echo postfix
+    compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || echo postgresql
 }
 
 # Prints what to put before a command to run it as root; fails where nobody is asked for a password.
@@ -39,6 +40,7 @@ install_servers() {
 }
 
 # Debian starts the services of what it installs unless policy-rc.d says no. What runs already goes on.
+# shellcheck disable=SC2016 # that shell is to expand it, not this one
 INSTALL='
 set -eu
 policy=/usr/sbin/policy-rc.d

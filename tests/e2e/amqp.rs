@@ -105,6 +105,19 @@ impl Amqp {
         }
     }
 
+    /// Declares a quorum queue.
+    #[track_caller]
+    pub fn declare_quorum(&self, queue: &str) {
+        let options = QueueDeclareOptions { durable: true, ..Default::default() };
+        let mut arguments = FieldTable::default();
+        arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+        block_on(async {
+            let channel = self.channel().await.expect("the broker runs");
+            let declared = timeout(OPERATION, channel.queue_declare(queue.into(), options, arguments)).await;
+            declared.expect("an answer in time").expect("a new queue");
+        });
+    }
+
     /// A queue as the broker sees it now; `None` when there is none.
     pub fn look(&self, queue: &str) -> Option<Look> {
         let options = QueueDeclareOptions { passive: true, ..Default::default() };

@@ -1,6 +1,7 @@
 //! Real servers for tests, each private to the test that starts it: own ports, own folder, gone afterwards.
 //!
 //! - [`RabbitMq`]: a broker node that may be killed, stopped and started again
+//! - [`RabbitCluster`]: three such nodes that are one broker
 //! - [`Postfix`]: an SMTP relay that keeps every mail in a maildir, for tests to read back
 //! - [`Postgres`]: a database server, with TLS if need be
 //! - [`Worker`]: the shipped binary as a process, with a configuration file
@@ -19,6 +20,8 @@ mod ports;
 mod postfix;
 mod postgres;
 mod rabbitmq;
+mod rabbitmq_cluster;
+mod rabbitmq_home;
 mod run;
 mod scratch;
 mod wait;
@@ -30,6 +33,7 @@ pub use ports::free_port;
 pub use postfix::Postfix;
 pub use postgres::Postgres;
 pub use rabbitmq::RabbitMq;
+pub use rabbitmq_cluster::RabbitCluster;
 pub use scratch::Scratch;
 pub use wait::{eventually, within};
 pub use worker::Worker;

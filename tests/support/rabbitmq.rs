@@ -1,59 +1,61 @@
 //! A RabbitMQ node of a test's own.
 
 use std::collections::BTreeMap;
-use std::fs::{self, Permissions};
-use std::hash::{BuildHasher, RandomState};
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::guard::{self, Guard};
 use super::ports::{free_port, wait_until_refused};
+use super::rabbitmq_home::{Environment, Home};
 use super::run::try_run;
-use super::scratch::Scratch;
-use super::wait::{eventually, within};
-
-/// Not the wrapper in `/usr/sbin`, which changes the user and the environment.
-const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
+use super::wait::within;
 
 /// A start takes six seconds on an idle machine.
 const START: Duration = Duration::from_secs(180);
 
-/// A single broker node on loopback, with its own name server (epmd), data and cookie.
+/// A broker node on loopback with its own data: one alone, or a member of a [`RabbitCluster`](super::RabbitCluster).
 pub struct RabbitMq {
     // In the order of their ends: the broker, then the name server that it talks to.
-    node: Mutex<Option<Guard>>,
-    _epmd: Guard,
+    server: Mutex<Option<Guard>>,
+    home: Arc<Home>,
+    environment: Environment,
+    stopped: AtomicBool,
+    name: String,
     port: u16,
-    environment: Vec<(&'static str, String)>,
-    scratch: Scratch,
 }
 
 impl RabbitMq {
     /// Starts a node and waits until it takes connections.
     pub fn start() -> Self {
-        let server = format!("{PROGRAMS}/rabbitmq-server");
-        assert!(
-            Path::new(&server).exists(),
-            "no {server}: apt-get install --no-install-recommends rabbitmq-server"
-        );
-        let scratch = Scratch::new("rabbitmq");
-        let port = free_port();
-        let epmd_port = free_port();
-        write_settings(&scratch, port);
-        let environment = environment(&scratch, port, epmd_port);
-        // Ours from the start, or the node would leave one behind that nobody ends.
-        let mut epmd = scratch.clean_command("epmd");
-        epmd.args(["-port", &epmd_port.to_string(), "-address", "127.0.0.1"]).stderr(Stdio::null());
-        let epmd = Guard::start(&scratch, &mut epmd);
-        eventually(START, "epmd", || TcpStream::connect((Ipv4Addr::LOCALHOST, epmd_port)).ok());
-        let node = Self { node: Mutex::new(None), _epmd: epmd, port, environment, scratch };
+        Self::start_with(&[], "")
+    }
+
+    /// As [`Self::start`], with more lines of `rabbitmq.conf`, and an `advanced.config` if it is not empty.
+    pub fn start_with(settings: &[&str], advanced: &str) -> Self {
+        let node = Self::prepare(&Arc::new(Home::new()), "t", settings, advanced);
         node.start_again();
         node
+    }
+
+    /// As [`Self::start`]; it closes a channel that holds a delivery without an acknowledgement for this long. Within
+    /// a second or so: it does not measure, it looks now and then.
+    pub fn start_with_ack_timeout(timeout: Duration) -> Self {
+        let timeout = format!("consumer_timeout = {}", timeout.as_millis());
+        // Channels look once a minute otherwise. `rabbitmq.conf` does not know this setting.
+        Self::start_with(&[&timeout], "[{rabbit, [{channel_tick_interval, 1000}]}].")
+    }
+
+    /// A node that was not started yet.
+    pub(super) fn prepare(home: &Arc<Home>, name: &str, settings: &[&str], advanced: &str) -> Self {
+        let port = free_port();
+        let environment = home.add(name, port, settings, advanced);
+        let (server, stopped) = (Mutex::new(None), AtomicBool::new(false));
+        Self { server, home: Arc::clone(home), environment, stopped, name: name.to_owned(), port }
     }
 
     /// The node that all tests of this process may use who don't hurt it; it ends with the process.
@@ -75,34 +77,67 @@ impl RabbitMq {
     /// Ends the node as a power cut would, and waits until it is gone.
     pub fn kill(&self) {
         self.signal("KILL");
-        let node = self.node().take().expect("a signal was sent to it");
-        node.wait(START);
+        let server = self.server().take().expect("a signal was sent to it");
+        server.wait(START);
+        self.stopped.store(false, Ordering::Relaxed);
         wait_until_refused(self.port);
     }
 
     /// Starts the node after a [`Self::kill`], with the same ports and data, and waits until it takes connections.
     pub fn start_again(&self) {
-        let mut node = self.node();
-        assert!(node.is_none(), "the node runs already");
+        self.launch();
+        self.wait_started();
+    }
+
+    /// Starts the node and does not wait: one of a cluster may need the others before it takes connections.
+    pub(super) fn launch(&self) {
+        let mut server = self.server();
+        assert!(server.is_none(), "the node runs already");
         // The old number must not be taken for the new node's.
-        let _ = fs::remove_file(self.scratch.join("pid"));
-        let output = self.scratch.join("output");
-        let output = fs::File::create(output).expect("a file in our folder");
+        let _ = fs::remove_file(self.home.scratch().join(&self.file("pid")));
+        let output =
+            File::create(self.home.scratch().join(&self.file("output"))).expect("a file in our folder");
         let mut command = self.command("rabbitmq-server");
         command.stderr(output.try_clone().expect("a second handle")).stdout(output);
-        let started = node.insert(Guard::start(&self.scratch, &mut command));
-        let greeted = within(START, || self.greets(started).then_some(()));
+        *server = Some(Guard::start(self.home.scratch(), &mut command));
+    }
+
+    pub(super) fn wait_started(&self) {
+        let server = self.server();
+        let server = server.as_ref().expect("it was launched");
+        let greeted = within(START, || self.greets(server).then_some(()));
         assert!(greeted.is_some(), "no greeting from RabbitMQ:\n{}", self.log());
+    }
+
+    /// Whether it was started and not killed; it may be stopped.
+    pub(super) fn is_started(&self) -> bool {
+        self.server().is_some()
+    }
+
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Whether it was neither killed nor stopped.
+    pub(super) fn answers(&self) -> bool {
+        self.is_started() && !self.is_stopped()
+    }
+
+    /// Its name in a cluster.
+    pub fn name(&self) -> String {
+        format!("{}@localhost", self.name)
     }
 
     /// Freezes the node: connections stay open, and nothing is answered.
     pub fn stop(&self) {
         self.signal("STOP");
+        self.stopped.store(true, Ordering::Relaxed);
     }
 
     /// Lets a stopped node go on.
     pub fn cont(&self) {
         self.signal("CONT");
+        self.stopped.store(false, Ordering::Relaxed);
     }
 
     /// `rabbitmqctl` with these arguments; what it printed. Half a second each.
@@ -140,26 +175,32 @@ impl RabbitMq {
 
     /// What the node wrote into its log.
     pub fn log(&self) -> String {
-        self.scratch.read("log/t@localhost.log")
+        self.read(&format!("log/{}.log", self.name()))
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = self.scratch.clean_command(&format!("{PROGRAMS}/{program}"));
-        command.envs(self.environment.iter().map(|(name, value)| (*name, value.as_str())));
-        command
+        self.home.command(program, &self.environment)
+    }
+
+    fn read(&self, file: &str) -> String {
+        self.home.scratch().read(&self.file(file))
+    }
+
+    fn file(&self, name: &str) -> String {
+        format!("{}/{name}", self.name)
     }
 
     /// Sends a signal to the broker itself; the process that we started is a shell that waits for it.
     fn signal(&self, name: &str) {
-        assert!(self.node().is_some(), "no {name}: the node was killed and not started again");
-        let pid = self.scratch.read("pid");
+        assert!(self.is_started(), "no {name}: the node was killed and not started again");
+        let pid = self.read("pid");
         assert!(guard::kill(name, &[pid.trim().to_owned()]), "no {name} to the broker, process {pid:?}");
     }
 
     /// Whether the node answers a client's first bytes, which it does when all of it is up.
-    fn greets(&self, node: &Guard) -> bool {
-        if let Some(status) = node.try_wait() {
-            panic!("RabbitMQ ended with {status}:\n{}{}", self.scratch.read("output"), self.log());
+    fn greets(&self, server: &Guard) -> bool {
+        if let Some(status) = server.try_wait() {
+            panic!("RabbitMQ ended with {status}:\n{}{}", self.read("output"), self.log());
         }
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let Ok(mut stream) = TcpStream::connect_timeout(&address, START) else { return false };
@@ -167,46 +208,7 @@ impl RabbitMq {
         asked.and_then(|()| stream.read_exact(&mut [0])).is_ok()
     }
 
-    fn node(&self) -> MutexGuard<'_, Option<Guard>> {
-        self.node.lock().unwrap_or_else(PoisonError::into_inner)
+    fn server(&self) -> MutexGuard<'_, Option<Guard>> {
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn write_settings(scratch: &Scratch, port: u16) {
-    let settings = format!(
-        "listeners.tcp.1 = 127.0.0.1:{port}\n\
-         loopback_users = none\n\
-         disk_free_limit.absolute = 50MB\n\
-         vm_memory_high_watermark.absolute = 1GB\n"
-    );
-    scratch.write("rabbitmq.conf", &settings);
-    scratch.write("enabled_plugins", "[].\n");
-    let secret = format!("{:X}", RandomState::new().hash_one(port));
-    let cookie = scratch.write(".erlang.cookie", &secret);
-    fs::set_permissions(cookie, Permissions::from_mode(0o400)).expect("the cookie is ours");
-}
-
-fn environment(scratch: &Scratch, port: u16, epmd_port: u16) -> Vec<(&'static str, String)> {
-    let file = |name: &str| scratch.join(name).display().to_string();
-    let erlang = "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none";
-    vec![
-        ("HOME", scratch.path().display().to_string()),
-        ("ERL_EPMD_PORT", epmd_port.to_string()),
-        ("ERL_EPMD_ADDRESS", "127.0.0.1".into()),
-        ("RABBITMQ_NODENAME", "t@localhost".into()),
-        ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1".into()),
-        ("RABBITMQ_NODE_PORT", port.to_string()),
-        ("RABBITMQ_DIST_PORT", free_port().to_string()),
-        ("RABBITMQ_MNESIA_BASE", file("mnesia")),
-        ("RABBITMQ_LOG_BASE", file("log")),
-        ("RABBITMQ_PID_FILE", file("pid")),
-        ("RABBITMQ_ENABLED_PLUGINS_FILE", file("enabled_plugins")),
-        ("RABBITMQ_CONFIG_FILE", file("rabbitmq")),
-        ("RABBITMQ_CONF_ENV_FILE", "/dev/null".into()),
-        ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", format!("{erlang} +S 2:2")),
-        ("RABBITMQ_CTL_ERL_ARGS", format!("{erlang} +S 1:1")),
-        // rabbitmqctl listens too, by default on one of eleven ports for the whole machine.
-        ("RABBITMQ_CTL_DIST_PORT_MIN", "61000".into()),
-        ("RABBITMQ_CTL_DIST_PORT_MAX", "65535".into()),
-    ]
 }
