@@ -3,6 +3,9 @@
 #
 #   tests/run.sh quick             without servers, about a minute
 #   tests/run.sh [all] [FILTER]    everything; the rest of the arguments goes to the end-to-end tests
+#   tests/run.sh chaos [--minutes N] [--seed S]
+#                                  random faults, drawn from a seed, on two workers, a broker of three nodes, PostgreSQL, and
+#                                  gateways that misbehave; ten minutes unless told otherwise; a table at the end
 #
 # The end-to-end tests start RabbitMQ, PostgreSQL and Postfix of their own, on free ports of loopback. The three Debian
 # packages are installed where that is possible; their system services are not started.
@@ -67,9 +70,16 @@ all() {
     show cargo test --locked --doc
 }
 
+chaos() {
+    install_servers
+    case " $* " in *" --minutes "*) ;; *) set -- --minutes 10 "$@" ;; esac
+    show cargo test --locked --test chaos -- "$@"
+}
+
 case ${1-all} in
     quick) shift; [ $# = 0 ] || { echo "quick takes no arguments: $*" >&2; exit 2; }; quick ;;
+    chaos) shift; chaos "$@" ;;
     all) shift || true; all "$@" ;;
-    -h | --help) sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
+    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
     *) all "$@" ;;
 esac

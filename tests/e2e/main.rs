@@ -13,6 +13,7 @@ mod events;
 mod gateway;
 mod house;
 mod reading;
+#[path = "../trial/mod.rs"]
 mod trial;
 
 mod answers;

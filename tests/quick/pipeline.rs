@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +17,7 @@ use shirase::dispatch::{
 };
 use shirase::event::{BadReason, RawEvent};
 use shirase::gateway::{Gateways, OnUnknown};
-use shirase::ledger::Ledger;
+use shirase::ledger::{Fate, Ledger, Receipt, ReceiptAnswer};
 use shirase::sandbox::Sandbox;
 use shirase::template::TemplateSet;
 
@@ -437,6 +437,116 @@ async fn an_answer_that_never_came_goes_to_the_next_gateway_where_the_house_want
     assert_results(&report, &["current.sms accepted"]);
     assert_eq!((first.requests().len(), second.requests().len()), (1, 1));
     assert_eq!(first.requests()[0].json(), second.requests()[0].json(), "the same reference and text");
+}
+
+/// A receipt for an SMS of the event that these tests send.
+async fn receipt(world: &World, gateway: &Http, fate: Fate) -> ReceiptAnswer {
+    let reference = gateway.requests()[0].json()["reference"].as_str().expect("text").to_owned();
+    let receipt = Receipt { reference, fate, provider_id: None };
+    world.dispatcher.ledger.receipt(receipt).await.expect("open")
+}
+
+/// One gateway that cuts its first answer, and is waited for.
+async fn waiting_world(gateway: &Http, fallback_after: u64) -> World {
+    world(|config| {
+        sms_through(config, &[gateway]);
+        config.sms.gateways[0].on_unknown = OnUnknown::Wait;
+        config.sms.gateways[0].unknown_wait = Span::seconds(100);
+        config.retry.schedule = [5, 30, 120].map(Span::seconds).to_vec();
+        config.retry.fallback_after = Span::seconds(fallback_after);
+    })
+    .await
+}
+
+async fn cut_once() -> Http {
+    Http::start(|_, number| if number == 0 { cut() } else { echo(200) }).await
+}
+
+#[tokio::test]
+async fn where_a_receipt_is_waited_for_nothing_is_sent_before_the_limit_and_then_it_is_sent_again() {
+    let gateway = cut_once().await;
+    let world = waiting_world(&gateway, 3600).await;
+    let report = world.dispatch(&login(true), 0).await;
+    assert_results(&report, &["current.sms unknown"]);
+    assert_eq!(report.disposition, retry(120, 1), "the step that outlasts the wait");
+    // A duplicate in between changes nothing, and costs nothing.
+    let early = world.dispatch(&login(true), 1).await;
+    assert_results(&early, &["current.sms busy"]);
+    assert_eq!((early.disposition, gateway.requests().len()), (retry(120, 1), 1));
+
+    world.hands.forward(100);
+    assert_results(&world.dispatch(&login(true), 1).await, &["current.sms accepted"]);
+    let requests = gateway.requests();
+    assert_eq!(requests.len(), 2);
+    assert_eq!(requests[0].json(), requests[1].json(), "the same reference and text");
+}
+
+#[tokio::test]
+async fn a_receipt_settles_what_nobody_knew() {
+    for (fate, results) in [
+        (Fate::Delivered, vec!["current.sms duplicate"]),
+        (Fate::Undelivered { reason: "absent".into() }, vec!["current.sms failed", "current.email accepted"]),
+    ] {
+        let gateway = cut_once().await;
+        let world = waiting_world(&gateway, 3600).await;
+        world.dispatch(&login(true), 0).await;
+        assert_eq!(receipt(&world, &gateway, fate).await, ReceiptAnswer::Applied);
+        let report = world.dispatch(&login(true), 1).await;
+        assert_results(&report, &results);
+        assert_eq!((report.disposition, gateway.requests().len()), (Disposition::Done, 1));
+    }
+}
+
+#[tokio::test]
+async fn waiting_for_a_receipt_does_not_keep_the_other_channel_from_taking_over() {
+    let gateway = cut_once().await;
+    let world = waiting_world(&gateway, 20).await;
+    assert_eq!(world.dispatch(&login(true), 0).await.disposition, retry(30, 1));
+    let report = world.dispatch(&login(true), 1).await;
+    assert_results(&report, &["current.sms unknown", "current.email accepted"]);
+    assert_eq!((report.disposition, gateway.requests().len()), (Disposition::Done, 1));
+    // The SMS arrives after all: that is what the ledger says then.
+    assert_eq!(receipt(&world, &gateway, Fate::Delivered).await, ReceiptAnswer::Applied);
+}
+
+/// Only the gateway that may have the message can tell that it is the same.
+#[tokio::test]
+async fn an_unknown_attempt_is_resent_first_to_the_gateway_that_may_have_it() {
+    let first = Http::start(|_, _| echo(429)).await;
+    let second = Http::start(|_, number| if number == 0 { cut() } else { echo(200) }).await;
+    let world = world(|config| sms_through(config, &[&first, &second])).await;
+    assert_results(&world.dispatch(&login(true), 0).await, &["current.sms unknown"]);
+    assert_results(&world.dispatch(&login(true), 1).await, &["current.sms accepted"]);
+    assert_eq!((first.requests().len(), second.requests().len()), (1, 2));
+}
+
+#[tokio::test]
+async fn what_waits_for_its_turn_under_our_own_rate_is_not_sent_after_its_deadline() {
+    let gateway = Http::always(echo(200)).await;
+    let begun = Instant::now();
+    let clock =
+        Clock::from_fn(move || house::time() + SignedDuration::try_from(begun.elapsed()).expect("short"));
+    let world = world_at(clock, house::templates(), |config| {
+        sms_through(config, &[&gateway]);
+        config.sms.gateways[0].rate_per_second = std::num::NonZeroU32::new(1);
+    })
+    .await;
+    // Worthless before most of their turns come.
+    let mut code = login(false);
+    let events: Vec<Value> = (0..4)
+        .map(|n| {
+            code["id"] = json!(format!("turn-{n}"));
+            code["expires"] = json!((house::time() + SignedDuration::from_millis(1500)).to_string());
+            code.clone()
+        })
+        .collect();
+    let reports = join_all(events.iter().map(|event| world.dispatch(event, 0))).await;
+    let sent = reports.iter().filter(|report| report.disposition == Disposition::Done).count();
+    assert!((1..4).contains(&sent), "{reports:?}");
+    for report in reports.iter().filter(|report| report.disposition != Disposition::Done) {
+        assert_dead(report, DeadReason::Expired);
+    }
+    assert_eq!(gateway.requests().len(), sent, "nothing is sent after its deadline");
 }
 
 /// A clock that a test, or a server of its, moves.

@@ -5,6 +5,12 @@
 //! is told; the dead-letter queue is read back. What stands in neither is lost. What was taken twice has to be matched by
 //! an attempt that the ledger knows as unknown: an answer that never reached the worker.
 
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "two test binaries share this folder and each uses a part of it"
+)]
+
 mod account;
 
 use std::collections::BTreeSet;
@@ -22,7 +28,7 @@ use shirase::clock::Clock;
 use shirase::ledger::Story;
 use shirase::sandbox::{Entry, Journal, Sandbox};
 
-pub use self::account::Account;
+pub use self::account::{Account, Twice};
 use crate::amqp::Amqp;
 use crate::events::{event, mobile};
 use crate::house::{House, PATIENCE, block_on};
@@ -35,6 +41,8 @@ pub struct Trial {
     pub house: House,
     pub sandbox: Sandbox,
     broker_urls: Vec<String>,
+    /// Where other workers of the house serve their metrics.
+    others: Vec<u16>,
     scratch: Scratch,
 }
 
@@ -51,7 +59,12 @@ impl Trial {
             .gateways(&[format!("http://{sms}/sms")])
             .relay(&format!("smtp://{smtp}"))
             .set("retry", r#"fallback_after = "1h""#);
-        Self { house, sandbox, broker_urls: broker_urls.to_vec(), scratch }
+        Self { house, sandbox, broker_urls: broker_urls.to_vec(), others: Vec::new(), scratch }
+    }
+
+    /// There is another worker, with its metrics on this port.
+    pub fn also(&mut self, http: u16) {
+        self.others.push(http);
     }
 
     /// With another configuration.
@@ -124,14 +137,22 @@ impl Trial {
     }
 
     fn in_flight(&self) -> Option<f64> {
-        let (_, text) = try_http_get(self.house.http, "/metrics").ok()?;
-        Some(crate::reading::metric(&text, "shirase_in_flight", &[]))
+        let of = |http: &u16| {
+            let (_, text) = try_http_get(*http, "/metrics").ok()?;
+            Some(crate::reading::metric(&text, "shirase_in_flight", &[]))
+        };
+        [self.house.http].iter().chain(&self.others).map(of).sum()
     }
 
     /// Numbers of the events whose publish was confirmed.
     pub fn published(&self) -> BTreeSet<usize> {
         let text = fs::read_to_string(self.scratch.join("published")).unwrap_or_default();
         text.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
+    /// How many events were not told at each of their addresses.
+    pub fn untold(&self) -> usize {
+        self.missing(&BTreeSet::new()).len()
     }
 
     /// Events that were neither told, at each of their addresses, nor dead-lettered.
