@@ -96,6 +96,12 @@ impl House {
         (self.gateways(&[format!("http://{sms}/sms")]).relay(&format!("smtp://{smtp}")), sandbox)
     }
 
+    /// The same SMS gateway under two names.
+    pub fn two_ways(mut self) -> Self {
+        self.gateways.push(self.gateways[0].clone());
+        self
+    }
+
     /// Of every gateway and relay.
     pub fn timeouts(mut self, timeout: &str) -> Self {
         self.relay_lines = format!("timeout = \"{timeout}\"\n");

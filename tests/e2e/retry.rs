@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::events::{in_future, login, mobile, reachable, withdrawal_to};
+use crate::events::{ago, in_future, login, mobile, reachable, withdrawal_to};
 use crate::gateway::{Answer, Gateway};
 use crate::house::{House, PATIENCE};
 use crate::support::{eventually, free_port};
@@ -30,6 +30,28 @@ fn events_wait_in_delay_queues_while_the_gateway_is_down_and_then_arrive_once() 
     assert_eq!(house.metric("shirase_gateway_up", &[("gateway", "gateway-1")]), 1.0);
     house.stop_and_assert_empty(&worker);
     house.assert_no_dead_letters();
+}
+
+#[test]
+fn the_age_of_the_oldest_event_is_seen_wherever_it_waits_until_it_is_told() {
+    let gateway = Gateway::always(Answer::Hang);
+    let house = House::new("oldest").gateways(&[gateway.url()]).set("gateway", r#"timeout = "3s""#);
+    let worker = house.start();
+    let oldest = |lane: &str| house.metric("shirase_oldest_event_seconds", &[("lane", lane)]);
+    let mut event = withdrawal_to(1, json!({"user_id": "U1", "phone": mobile(1)}));
+    event["time"] = json!(ago(SignedDuration::from_mins(10)));
+    house.publish(&event);
+    gateway.wait_asked(1);
+    // In flight, and then in its delay queue.
+    house.wait_metric("shirase_oldest_event_seconds", &[("lane", "critical")], 600.0);
+    gateway.script(|_, _| Answer::Status(429));
+    house.wait_metric("shirase_events_total", &[("result", "retried")], 1.0);
+    assert!(oldest("critical") >= 600.0);
+    assert_eq!(oldest("standard"), 0.0);
+    gateway.script(|_, _| Answer::Accept);
+    house.wait_ended(1);
+    eventually(PATIENCE, "nothing to wait any more", || (oldest("critical") == 0.0).then_some(()));
+    house.stop_and_assert_empty(&worker);
 }
 
 #[test]

@@ -119,6 +119,28 @@ fn before_the_acknowledgement_it_is_not_sent_again() {
     assert_comes_to(&trial, &worker, 1, &["accepted"]);
 }
 
+/// Nobody knows whether the gateway has it; a house that gets receipts would rather wait for one.
+#[test]
+fn what_a_crash_cut_off_follows_the_policy_of_the_gateway_that_was_asked() {
+    let wait = trial("crash-wait");
+    let wait = wait.with(|house| house.set("gateway", "on_unknown = \"wait\"\nunknown_wait = \"5s\""));
+    let worker = crashed(&wait, "Claimed");
+    carry_on(&wait, &worker);
+    let attempts = wait.story(&worker, EVENT).notifications.remove(0).attempts;
+    let waited = attempts[1].at.duration_since(attempts[0].at);
+    assert!(waited.as_secs() >= 5, "sent again after {waited:#}");
+    assert_comes_to(&wait, &worker, 1, &["unknown lost", "accepted"]);
+
+    let failover = trial("crash-failover");
+    let failover = failover.with(|house| house.two_ways().set("gateway", "on_unknown = \"failover\""));
+    let worker = crashed(&failover, "Answered");
+    carry_on(&failover, &worker);
+    let attempts = failover.story(&worker, EVENT).notifications.remove(0).attempts;
+    let gateways: Vec<_> = attempts.iter().map(|attempt| attempt.gateway.as_str()).collect();
+    assert_eq!(gateways, ["gateway-1", "gateway-2"]);
+    assert_comes_to(&failover, &worker, 2, &["unknown lost", "accepted"]);
+}
+
 /// Both the retry and the delivery that it replaces come, and one of them is sent.
 #[test]
 fn in_the_middle_of_publishing_a_retry_the_event_comes_twice_and_is_sent_once() {
