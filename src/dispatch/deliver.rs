@@ -55,13 +55,9 @@ impl Dispatcher {
         let grant = match &job.held {
             Held::Granted(grant) => grant.clone(),
             Held::Accepted => return Ok(Ending::new(report(NotificationResult::Duplicate), Verdict::Told)),
-            Held::Busy => {
-                let verdict = Verdict::Later { delay: self.schedule.shortest(), counted: false };
-                return Ok(Ending::new(report(NotificationResult::Busy), verdict));
-            }
+            Held::Busy => return Ok(self.busy(report(NotificationResult::Busy), self.schedule.shortest())),
             Held::Waiting(left) => {
-                let verdict = Verdict::Later { delay: self.schedule.at_least(*left), counted: false };
-                return Ok(Ending::new(report(NotificationResult::Busy), verdict));
+                return Ok(self.busy(report(NotificationResult::Busy), self.schedule.at_least(*left)));
             }
             Held::Failed { reason } => {
                 let mut report = report(NotificationResult::Failed);
@@ -79,11 +75,16 @@ impl Dispatcher {
         };
         if matches!(outcome, Outcome::FencedOut) {
             telemetry::fenced_out(journey.event, job.notification);
-            let verdict = Verdict::Later { delay: self.schedule.shortest(), counted: false };
-            return Ok(Ending::new(report(NotificationResult::Busy), verdict));
+            return Ok(self.busy(report(NotificationResult::Busy), self.schedule.shortest()));
         }
         crash::point(Point::Answered);
         self.settle(journey, &job, &grant, outcome, tenure).await
+    }
+
+    /// Another delivery of the event is at it, or it is too early: to be looked at again, at no cost.
+    fn busy(&self, report: NotificationReport, delay: Duration) -> Ending {
+        let report = NotificationReport { result: NotificationResult::Busy, ..report };
+        Ending::new(report, Verdict::Later { delay, counted: false })
     }
 
     /// How long a receipt may still settle the last attempt, if its gateway's policy is to wait for one.
@@ -117,6 +118,10 @@ impl Dispatcher {
             ending.closed_event = closes;
         } else {
             telemetry::fenced_out(journey.event, job.notification);
+            // Whoever has the claim now decides; but what was accepted was accepted.
+            if ending.verdict != Verdict::Told {
+                ending = self.busy(ending.report, self.schedule.shortest());
+            }
         }
         crash::point(Point::Settled);
         telemetry::notification_ended(journey.event, journey.record.lane, &ending.report, self.clock.now());
