@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 the thing asked about is not in order; 2 wrong usage or configuration.
 
+mod age;
 mod check;
 mod dead;
 mod demo;
@@ -10,11 +11,13 @@ mod explain;
 mod house;
 mod init;
 mod preview;
+mod printable;
 mod publish;
 mod rehearsal;
 mod run;
 mod sandbox;
 mod signals;
+mod trace;
 
 use std::io;
 use std::path::PathBuf;
@@ -59,6 +62,10 @@ enum Command {
     Explain(explain::Explain),
     /// Publish events to RabbitMQ, with confirms
     Publish(publish::Publish),
+    /// What became of an event, or of the events of a recipient: when, how, and if not why
+    ///
+    /// Reads the ledger beside the workers that write it. Exit code 1 when nothing is known.
+    Trace(trace::Trace),
     /// The dead-letter queue: list, show, replay, drop
     ///
     /// Looking changes nothing: every letter goes back to the queue. While one of these commands runs, another one does
@@ -109,6 +116,7 @@ impl Command {
                 Self::Preview(preview) => preview.run().await,
                 Self::Explain(explain) => explain.run().await,
                 Self::Publish(publish) => publish.run().await,
+                Self::Trace(trace) => trace.run().await,
                 Self::Dead(dead) => dead.run().await,
                 Self::Sandbox(sandbox) => sandbox.run().await,
             }

@@ -36,3 +36,4 @@ mod retry;
 mod servers;
 mod stop;
 mod topology;
+mod trace;
