@@ -60,16 +60,8 @@ impl Outgoing {
 #[derive(Clone)]
 pub struct Publisher {
     offer: watch::Receiver<Option<Offer>>,
-    asks: Arc<Asks>,
-}
-
-/// What publishing asks of the supervisor.
-#[derive(Default)]
-struct Asks {
-    /// Declare queues that went missing.
-    declare: Notify,
-    /// Give the connection up: what was published on it and not confirmed is unknown, and must not pile up.
-    renew: Notify,
+    /// Asks the supervisor to declare queues that went missing.
+    declare: Arc<Notify>,
 }
 
 /// A channel to publish on, and its connection's state.
@@ -77,12 +69,15 @@ struct Asks {
 struct Offer {
     channel: Channel,
     connection: ConnectionStatus,
+    /// Cancelled to give the connection up. What was published on it and not confirmed is unknown, and must not pile up;
+    /// and after a leader of a quorum queue froze, a channel may be refused for minutes where a new one is not.
+    worn_out: CancellationToken,
 }
 
 impl Offer {
     /// A blocked connection (memory or disk alarm) would keep every message in our memory.
     fn is_open(&self) -> bool {
-        self.channel.status().connected() && !self.connection.blocked()
+        self.channel.status().connected() && !self.connection.blocked() && !self.worn_out.is_cancelled()
     }
 }
 
@@ -90,10 +85,10 @@ impl Publisher {
     /// Starts the supervisor on `tasks`; it ends with `stop`.
     pub fn start(config: BrokerConfig, names: Names, stop: CancellationToken, tasks: &TaskTracker) -> Self {
         let (sender, offer) = watch::channel(None);
-        let publisher = Self { offer, asks: Arc::default() };
-        let asks = Arc::clone(&publisher.asks);
+        let publisher = Self { offer, declare: Arc::default() };
+        let declare = Arc::clone(&publisher.declare);
         tasks.spawn(async move {
-            let serve = |connection| serve(connection, &names, &sender, &asks, &stop);
+            let serve = |connection| serve(connection, &names, &sender, &declare, &stop);
             supervise("publish", &config, &stop, serve).await;
         });
         publisher
@@ -109,10 +104,10 @@ impl Publisher {
     /// # Errors
     /// [`BrokerError`]; after a timeout the message may still have been taken.
     pub async fn publish(&self, message: &Outgoing) -> Result<(), BrokerError> {
-        let channel = self.channel().await?;
-        let published = publish_confirmed(&channel, message).await;
-        if matches!(published, Err(BrokerError::Timeout(_))) {
-            self.asks.renew.notify_one();
+        let offer = self.offer().await?;
+        let published = publish_confirmed(&offer.channel, message).await;
+        if matches!(published, Err(BrokerError::Timeout(_) | BrokerError::Nacked)) {
+            offer.worn_out.cancel();
         }
         published
     }
@@ -135,7 +130,7 @@ impl Publisher {
             telemetry::publish_failed(&message.routing_key, &error.to_string());
             if matches!(error, BrokerError::Unroutable) {
                 // One of our own queues is gone: somebody deleted it.
-                self.asks.declare.notify_one();
+                self.declare.notify_one();
             }
             tokio::select! {
                 () = give_up.cancelled() => return false,
@@ -144,12 +139,12 @@ impl Publisher {
         }
     }
 
-    async fn channel(&self) -> Result<Channel, BrokerError> {
+    async fn offer(&self) -> Result<Offer, BrokerError> {
         let open = async {
             loop {
                 let offer = self.offer.borrow().clone();
                 if let Some(offer) = offer.filter(Offer::is_open) {
-                    return offer.channel;
+                    return offer;
                 }
                 sleep(LOOK_EVERY).await;
             }
@@ -184,25 +179,27 @@ async fn serve(
     connection: Connection,
     names: &Names,
     offered: &watch::Sender<Option<Offer>>,
-    asks: &Asks,
+    declare: &Notify,
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     topology::prepare(&connection, names).await?;
     let channel = confirm_channel(&connection).await?;
-    offered.send_replace(Some(Offer { channel: channel.clone(), connection: connection.status().clone() }));
+    let worn_out = CancellationToken::new();
+    let (offer, status) = (channel.clone(), connection.status().clone());
+    offered.send_replace(Some(Offer { channel: offer, connection: status, worn_out: worn_out.clone() }));
     let mut declare_again = interval(DECLARE_EVERY);
     declare_again.reset();
     let ended = loop {
-        let declare = async {
+        let missing = async {
             tokio::select! {
-                () = asks.declare.notified() => {}
+                () = declare.notified() => {}
                 _ = declare_again.tick() => {}
             }
         };
         tokio::select! {
             () = stop.cancelled() => break Ok(()),
-            () = asks.renew.notified() => break Err(BrokerError::Disconnected),
-            () = declare => {
+            () = worn_out.cancelled() => break Err(BrokerError::Disconnected),
+            () = missing => {
                 if let Err(error) = topology::prepare(&connection, names).await {
                     break Err(error);
                 }

@@ -6,6 +6,9 @@ mod disk_full;
 mod gateways;
 mod kills;
 mod postgres;
+mod rabbitmq;
+
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::house::House;
 use crate::support::RabbitMq;
@@ -15,4 +18,10 @@ use crate::trial::Trial;
 fn trial(name: &str) -> Trial {
     let broker = RabbitMq::shared();
     Trial::new(House::new(name), &[broker.url()])
+}
+
+/// A broker node to be hurt, by one test at a time.
+pub fn own_node() -> MutexGuard<'static, RabbitMq> {
+    static NODE: OnceLock<Mutex<RabbitMq>> = OnceLock::new();
+    NODE.get_or_init(|| Mutex::new(RabbitMq::start())).lock().unwrap_or_else(PoisonError::into_inner)
 }
