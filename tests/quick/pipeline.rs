@@ -18,7 +18,7 @@ use shirase::dispatch::{
 use shirase::event::{BadReason, RawEvent};
 use shirase::gateway::{Gateways, OnUnknown};
 use shirase::ledger::{Fate, Ledger, Receipt, ReceiptAnswer};
-use shirase::sandbox::Sandbox;
+use shirase::sandbox::{Sandbox, SmsFault};
 use shirase::template::TemplateSet;
 
 use crate::house::{self, Findings};
@@ -39,6 +39,16 @@ async fn world(change: impl FnOnce(&mut Config)) -> World {
 }
 
 async fn world_at(clock: Clock, templates: TemplateSet, change: impl FnOnce(&mut Config)) -> World {
+    world_with(clock.clone(), &clock, templates, change).await
+}
+
+/// With a clock for deadlines and one for leases, as in production.
+async fn world_with(
+    clock: Clock,
+    ledger_clock: &Clock,
+    templates: TemplateSet,
+    change: impl FnOnce(&mut Config),
+) -> World {
     house::provide_tls();
     let sandbox = Sandbox::new(clock.clone());
     let (sms, smtp) = house::addresses(&sandbox).await;
@@ -51,7 +61,7 @@ async fn world_at(clock: Clock, templates: TemplateSet, change: impl FnOnce(&mut
         catalog: house::CATALOG.clone(),
         templates,
         gateways: Gateways::new(&config.sms, &config.email).unwrap_or_else(|error| panic!("{error}")),
-        ledger: Ledger::open(&config.ledger, &clock).unwrap_or_else(|error| panic!("{error}")),
+        ledger: Ledger::open(&config.ledger, ledger_clock).unwrap_or_else(|error| panic!("{error}")),
         clock,
         brand: config.brand,
         prefixes: config.sms.prefixes,
@@ -608,6 +618,56 @@ async fn a_retry_that_would_come_too_late_is_not_waited_for() {
     let report = world.dispatch(&code(), 0).await;
     assert_results(&report, &["current.sms failed", "current.email accepted"]);
     assert_eq!((report.disposition, world.sent()), (Disposition::Done, (0, 1)));
+}
+
+/// The system's clock in these hands, the ledger's running steadily.
+async fn world_whose_clock_is_set(wall: &Hands, steady: &Hands, change: impl FnOnce(&mut Config)) -> World {
+    world_with(wall.clock(), &steady.clock(), house::templates(), change).await
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_an_hour_during_an_attempt_grants_it_to_nobody_else() {
+    for jump in [3600, -3600] {
+        let (wall, steady) = (Hands::default(), Hands::default());
+        let world = world_whose_clock_is_set(&wall, &steady, |_| {}).await;
+        world.sandbox.misbehave_sms(|_| Some(SmsFault::Late(Duration::from_millis(500))));
+        let event = login(false);
+        let duplicate = async {
+            while world.sandbox.sms().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            wall.forward(jump);
+            world.dispatch(&event, 0).await
+        };
+        let (first, second) = tokio::join!(world.dispatch(&event, 0), duplicate);
+        assert_results(&second, &["current.sms busy"]);
+        assert_results(&first, &["current.sms accepted"]);
+        assert_results(&world.dispatch(&event, 0).await, &["current.sms duplicate"]);
+        assert_eq!(world.sent(), (1, 0), "{jump}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_an_hour_between_attempts_neither_keeps_a_retry_back_nor_sends_a_code_too_late() {
+    let gateway = Http::start(|_, number| echo(if number % 2 == 0 { 429 } else { 200 })).await;
+    for jump in [3600, -3600] {
+        let (wall, steady) = (Hands::default(), Hands::default());
+        let world = world_whose_clock_is_set(&wall, &steady, |config| sms_through(config, &[&gateway])).await;
+        assert_eq!(world.dispatch(&login(false), 0).await.disposition, retry(5, 1));
+        wall.forward(jump);
+        steady.forward(5);
+        let report = world.dispatch(&login(false), 0).await;
+        assert_results(&report, &["current.sms accepted"]);
+    }
+    let before = gateway.requests().len();
+    let (wall, steady) = (Hands::default(), Hands::default());
+    let world = world_whose_clock_is_set(&wall, &steady, |config| sms_through(config, &[&gateway])).await;
+    assert_eq!(world.dispatch(&code(), 0).await.disposition, retry(5, 1));
+    wall.forward(3600);
+    steady.forward(5);
+    // By all that is known it is an hour old: given up, and seen.
+    assert_dead(&world.dispatch(&code(), 0).await, DeadReason::Expired);
+    assert_eq!(gateway.requests().len(), before + 1);
 }
 
 #[tokio::test]
