@@ -61,6 +61,14 @@ impl Tenure {
     }
 }
 
+impl Tenure {
+    /// Long enough for an attempt at this gateway, which the ledger knows is asked.
+    fn lasts_for(&self, gateway: &Gateway) -> bool {
+        let left = self.until.saturating_duration_since(Instant::now());
+        left >= gateway.longest_attempt() + LEASE_MARGIN && self.named.as_deref() == Some(gateway.name())
+    }
+}
+
 impl Dispatcher {
     /// How long a claim lasts: longer than one slice of waiting and the longest attempt after it.
     pub(super) fn lease(&self) -> Duration {
@@ -155,11 +163,11 @@ impl<'a> Pass<'a> {
                 Err(_) => {}
             }
         };
-        let needed = gateway.longest_attempt() + LEASE_MARGIN;
-        let left = self.tenure.until.saturating_duration_since(Instant::now());
-        let named = self.tenure.named.as_deref() == Some(gateway.name());
-        if (left < needed || !named) && !self.renew(gateway).await? {
-            return Ok(Ready::FencedOut);
+        // Again if the ledger took so long that too little of the new lease is left.
+        while !self.tenure.lasts_for(gateway) {
+            if !self.renew(gateway).await? {
+                return Ok(Ready::FencedOut);
+            }
         }
         // Waiting took time, and so did the ledger.
         if is_late(self.journey.event.deadline, self.dispatcher.clock.now()) {
