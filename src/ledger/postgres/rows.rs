@@ -2,8 +2,11 @@
 
 use tokio_postgres::{Client, Error, Row, Statement};
 
-use super::super::operation::{EventRecord, EventState};
-use super::super::rows::{EventRow, NotificationRow, State};
+use super::super::operation::EventRecord;
+use super::super::rows::{
+    EventRow, NotificationRow, event_columns, event_row, notification_changes, notification_columns,
+    notification_row,
+};
 use super::connect::Problem;
 
 macro_rules! statements {
@@ -16,19 +19,6 @@ macro_rules! statements {
                 Ok(Self { $($name: client.prepare($sql).await?),+ })
             }
         }
-    };
-}
-
-macro_rules! event_columns {
-    () => {
-        "key, id, type, lane, fingerprint, state, reason, time, deaths, first_seen, updated_at"
-    };
-}
-
-macro_rules! notification_columns {
-    () => {
-        "event_key, target, state, owner, epoch, attempt, busy_until, first_claimed, written, unknowns, unknown_since, \
-         unknown_at, reference, recipient, why, template_version, gateway, provider_id, reason, attempts, updated_at"
     };
 }
 
@@ -68,13 +58,7 @@ statements! {
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int8[],
            $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::text[], $13::text[], $14::text[], $15::text[],
            $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::int8[])
-         ON CONFLICT (event_key, target) DO UPDATE SET
-           state = excluded.state, owner = excluded.owner, epoch = excluded.epoch, attempt = excluded.attempt,
-           busy_until = excluded.busy_until, first_claimed = excluded.first_claimed, written = excluded.written,
-           unknowns = excluded.unknowns, unknown_since = excluded.unknown_since, unknown_at = excluded.unknown_at,
-           recipient = excluded.recipient, template_version = excluded.template_version, gateway = excluded.gateway,
-           provider_id = excluded.provider_id, reason = excluded.reason, attempts = excluded.attempts,
-           updated_at = excluded.updated_at"
+         ON CONFLICT (event_key, target) DO UPDATE SET ", notification_changes!()
     );
     by_reference: "SELECT reference, event_key FROM shirase_notification WHERE reference = ANY($1::text[])";
     by_id: "SELECT key FROM shirase_event WHERE id = $1 ORDER BY first_seen LIMIT $2";
@@ -90,49 +74,12 @@ statements! {
 }
 
 pub(super) fn event(row: &Row) -> Result<EventRow, Problem> {
-    Ok(EventRow {
-        key: row.try_get(0)?,
-        id: row.try_get(1)?,
-        event_type: row.try_get(2)?,
-        lane: row.try_get(3)?,
-        fingerprint: row.try_get(4)?,
-        state: word(row, 5, EventState::from_word)?,
-        reason: row.try_get(6)?,
-        time: row.try_get(7)?,
-        deaths: row.try_get(8)?,
-        first_seen: row.try_get(9)?,
-        updated_at: row.try_get(10)?,
-        changed: false,
-    })
+    Ok(event_row!(row, try_get, word))
 }
 
 /// With the key of its event.
 pub(super) fn notification(row: &Row) -> Result<(String, NotificationRow), Problem> {
-    let key = row.try_get(0)?;
-    let row = NotificationRow {
-        target: row.try_get(1)?,
-        state: word(row, 2, State::from_word)?,
-        owner: row.try_get(3)?,
-        epoch: row.try_get(4)?,
-        attempt: row.try_get(5)?,
-        busy_until: row.try_get(6)?,
-        first_claimed: row.try_get(7)?,
-        written: row.try_get(8)?,
-        unknowns: row.try_get(9)?,
-        unknown_since: row.try_get(10)?,
-        unknown_at: row.try_get(11)?,
-        reference: row.try_get(12)?,
-        recipient: row.try_get(13)?,
-        why: row.try_get(14)?,
-        template_version: row.try_get(15)?,
-        gateway: row.try_get(16)?,
-        provider_id: row.try_get(17)?,
-        reason: row.try_get(18)?,
-        attempts: row.try_get(19)?,
-        updated_at: row.try_get(20)?,
-        changed: false,
-    };
-    Ok((key, row))
+    Ok((row.try_get(0)?, notification_row!(row, try_get, word)))
 }
 
 fn word<T>(row: &Row, index: usize, parse: fn(&str) -> Option<T>) -> Result<T, Problem> {

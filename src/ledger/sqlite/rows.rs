@@ -2,8 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::super::operation::EventState;
-use super::super::rows::{Case, EventRow, NotificationRow, State};
+use super::super::rows::{
+    Case, EventRow, NotificationRow, event_columns, event_row, notification_changes, notification_columns,
+    notification_row,
+};
 
 pub(super) fn load(connection: &Connection, key: &str) -> rusqlite::Result<Case> {
     let Some(event) = read_event(connection, key)? else { return Ok(Case::default()) };
@@ -11,66 +13,18 @@ pub(super) fn load(connection: &Connection, key: &str) -> rusqlite::Result<Case>
 }
 
 pub(super) fn read_event(connection: &Connection, key: &str) -> rusqlite::Result<Option<EventRow>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT key, id, type, lane, fingerprint, state, reason, time, deaths, first_seen, updated_at
-         FROM event WHERE key = ?1",
-    )?;
-    statement.query_row([key], event).optional()
+    let select = concat!("SELECT ", event_columns!(), " FROM event WHERE key = ?1");
+    let read = |row: &Row<'_>| Ok(event_row!(row, get, word));
+    connection.prepare_cached(select)?.query_row([key], read).optional()
 }
 
 pub(super) fn read_notifications(
     connection: &Connection,
     key: &str,
 ) -> rusqlite::Result<Vec<NotificationRow>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT target, state, owner, epoch, attempt, busy_until, first_claimed, written, unknowns, unknown_since,
-                unknown_at, reference, recipient, why, template_version, gateway, provider_id, reason, attempts, updated_at
-         FROM notification WHERE event_key = ?1",
-    )?;
-    statement.query_map([key], notification)?.collect()
-}
-
-fn event(row: &Row<'_>) -> rusqlite::Result<EventRow> {
-    Ok(EventRow {
-        key: row.get(0)?,
-        id: row.get(1)?,
-        event_type: row.get(2)?,
-        lane: row.get(3)?,
-        fingerprint: row.get(4)?,
-        state: word(row, 5, EventState::from_word)?,
-        reason: row.get(6)?,
-        time: row.get(7)?,
-        deaths: row.get(8)?,
-        first_seen: row.get(9)?,
-        updated_at: row.get(10)?,
-        changed: false,
-    })
-}
-
-fn notification(row: &Row<'_>) -> rusqlite::Result<NotificationRow> {
-    Ok(NotificationRow {
-        target: row.get(0)?,
-        state: word(row, 1, State::from_word)?,
-        owner: row.get(2)?,
-        epoch: row.get(3)?,
-        attempt: row.get(4)?,
-        busy_until: row.get(5)?,
-        first_claimed: row.get(6)?,
-        written: row.get(7)?,
-        unknowns: row.get(8)?,
-        unknown_since: row.get(9)?,
-        unknown_at: row.get(10)?,
-        reference: row.get(11)?,
-        recipient: row.get(12)?,
-        why: row.get(13)?,
-        template_version: row.get(14)?,
-        gateway: row.get(15)?,
-        provider_id: row.get(16)?,
-        reason: row.get(17)?,
-        attempts: row.get(18)?,
-        updated_at: row.get(19)?,
-        changed: false,
-    })
+    let select = concat!("SELECT ", notification_columns!(), " FROM notification WHERE event_key = ?1");
+    let read = |row: &Row<'_>| Ok(notification_row!(row, get, word));
+    connection.prepare_cached(select)?.query_map([key], read)?.collect()
 }
 
 fn word<T>(row: &Row<'_>, index: usize, parse: fn(&str) -> Option<T>) -> rusqlite::Result<T> {
@@ -93,12 +47,14 @@ pub(super) fn save(connection: &Connection, key: &str, case: &Case) -> rusqlite:
 }
 
 fn save_event(connection: &Connection, event: &EventRow) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO event (key, id, type, lane, fingerprint, state, reason, time, deaths, first_seen, updated_at)
+    let upsert = concat!(
+        "INSERT INTO event (",
+        event_columns!(),
+        ")
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
          ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, state = excluded.state,
-           reason = excluded.reason, deaths = excluded.deaths, updated_at = excluded.updated_at",
-    )?;
+           reason = excluded.reason, deaths = excluded.deaths, updated_at = excluded.updated_at"
+    );
     let values = params![
         event.key,
         event.id,
@@ -112,23 +68,15 @@ fn save_event(connection: &Connection, event: &EventRow) -> rusqlite::Result<()>
         event.first_seen,
         event.updated_at
     ];
-    statement.execute(values).map(drop)
+    connection.prepare_cached(upsert)?.execute(values).map(drop)
 }
 
 fn save_notification(connection: &Connection, key: &str, row: &NotificationRow) -> rusqlite::Result<()> {
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO notification
-           (event_key, target, state, owner, epoch, attempt, busy_until, first_claimed, written, unknowns, unknown_since,
-            unknown_at, reference, recipient, why, template_version, gateway, provider_id, reason, attempts, updated_at)
+    let upsert = concat!(
+        "INSERT INTO notification (", notification_columns!(), ")
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
-         ON CONFLICT (event_key, target) DO UPDATE SET
-           state = excluded.state, owner = excluded.owner, epoch = excluded.epoch, attempt = excluded.attempt,
-           busy_until = excluded.busy_until, first_claimed = excluded.first_claimed, written = excluded.written,
-           unknowns = excluded.unknowns, unknown_since = excluded.unknown_since, unknown_at = excluded.unknown_at,
-           recipient = excluded.recipient, template_version = excluded.template_version, gateway = excluded.gateway,
-           provider_id = excluded.provider_id, reason = excluded.reason, attempts = excluded.attempts,
-           updated_at = excluded.updated_at",
-    )?;
+         ON CONFLICT (event_key, target) DO UPDATE SET ", notification_changes!()
+    );
     let values = params![
         key,
         row.target,
@@ -152,5 +100,5 @@ fn save_notification(connection: &Connection, key: &str, row: &NotificationRow) 
         row.attempts,
         row.updated_at
     ];
-    statement.execute(values).map(drop)
+    connection.prepare_cached(upsert)?.execute(values).map(drop)
 }
