@@ -1,11 +1,12 @@
-//! Workers killed over and over in the middle of twenty thousand events.
+//! Workers killed over and over in the middle of twenty thousand events, and one that stands still for longer than its
+//! claims last.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::trial;
 use crate::house::{House, PATIENCE};
-use crate::support::{Postgres, Worker};
+use crate::support::{Postgres, Worker, eventually};
 use crate::trial::Trial;
 
 const EVENTS: usize = 20_000;
@@ -61,6 +62,37 @@ fn one_of_two_workers_on_postgresql_killed_over_and_over_loses_nothing_and_repea
     println!("{kills} kills: {account}");
     assert!(kills >= 3, "killed {kills} times only");
     account.assert_all_told();
+    twin.stop_twin(&second);
+    trial.house.stop_and_assert_empty(&worker);
+}
+
+/// What it had claimed was taken over meanwhile: it finds out before it sends, not after.
+#[test]
+fn a_worker_that_stood_still_for_longer_than_its_lease_does_not_send_what_another_has_sent() {
+    const WAITING: usize = 5;
+    let ledger = format!("url = \"{}\"", Postgres::shared().create_database("stood_still"));
+    let slow =
+        |house: House| house.set("ledger", &ledger).timeouts("1s").set("gateway", "rate_per_second = 1");
+    let trial = trial("stood-still").with(slow);
+    let worker = trial.house.start();
+    // One goes out at once; the others are claimed and wait for their turns.
+    trial.publish(0..WAITING).join().expect("all confirmed");
+    trial.wait_taken(1);
+    worker.signal("STOP");
+    let before = trial.taken().len();
+    assert!(before < WAITING, "stopped too late");
+    let twin = trial.house.twin();
+    let second = twin.start();
+    // The broker gives up on the first one after two heartbeats, and the ledger when its lease is over.
+    trial.wait_taken(WAITING);
+    worker.signal("CONT");
+    eventually(PATIENCE, "the first worker to find out", || {
+        worker.log().contains("fenced out").then_some(())
+    });
+    trial.wait_settled(PATIENCE);
+    let account = trial.account(&worker);
+    account.assert_all_told();
+    assert!(account.twice.is_empty(), "{account}");
     twin.stop_twin(&second);
     trial.house.stop_and_assert_empty(&worker);
 }
