@@ -72,7 +72,7 @@ fn a_worker_that_stood_still_for_longer_than_its_lease_does_not_send_what_anothe
     const WAITING: usize = 5;
     let ledger = format!("url = \"{}\"", Postgres::shared().create_database("stood_still"));
     let slow =
-        |house: House| house.set("ledger", &ledger).timeouts("1s").set("gateway", "rate_per_second = 1");
+        |house: House| house.set("ledger", &ledger).timeouts("4s").set("gateway", "rate_per_second = 1");
     let trial = trial("stood-still").with(slow);
     let worker = trial.house.start();
     // One goes out at once; the others are claimed and wait for their turns.
