@@ -18,6 +18,7 @@
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
 //! | [`config`] | built-in, file, environment; all problems at once |
 //! | [`cli`] | one file a command |
+//! | `crash` | points at which a debug build ends itself, for the fault tests |
 //!
 //! Dependencies point one way: `event ← {plan, template, gateway, ledger, broker} ← dispatch ← worker ← cli`.
 //!

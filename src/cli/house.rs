@@ -26,12 +26,21 @@ impl House {
     /// # Errors
     /// [`crate::config::ConfigError`] or [`Usage`] with every problem found, a line each.
     pub fn load(config: Option<&Path>) -> anyhow::Result<Self> {
-        let config = Config::load(config, process_environment())?;
-        let catalog_files = files(config.catalog.dir.as_deref(), "config")?;
+        let (config, catalog) = Self::load_catalog(config)?;
         let template_files = files(config.templates.dir.as_deref(), "templates")?;
-        let catalog = Catalog::load(&catalog_files).map_err(|problems| listed(&problems))?;
         let templates = TemplateSet::load(&template_files, &catalog).map_err(|problems| listed(&problems))?;
         Ok(Self { config, catalog, templates })
+    }
+
+    /// Loads what a command needs that sends nothing: a broken template must not keep anybody on call from looking.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_catalog(config: Option<&Path>) -> anyhow::Result<(Config, Catalog)> {
+        let config = Config::load(config, process_environment())?;
+        let files = files(config.catalog.dir.as_deref(), "config")?;
+        let catalog = Catalog::load(&files).map_err(|problems| listed(&problems))?;
+        Ok((config, catalog))
     }
 
     /// The pipeline.
