@@ -234,6 +234,8 @@ pub fn notification_ended(event: &Event, lane: &'static str, report: &Notificati
     }
     let seconds = now.duration_since(event.time).as_secs_f64().max(0.0);
     histogram!("shirase_notify_seconds", "lane" => lane, "channel" => channel).record(seconds);
+    // To the millisecond: more is noise for whoever reads a log.
+    let seconds = (seconds * 1000.0).round() / 1000.0;
     if let Some(segments) = report.segments {
         counter!("shirase_sms_segments_total", "gateway" => gateway.to_owned()).increment(segments as u64);
     }
