@@ -1,4 +1,7 @@
 //! A house's configuration, catalog and templates, loaded together; and the dispatcher made of them.
+//!
+//! Whoever is on call needs less to look at what is there already: `trace` loads the configuration alone, and `dead`
+//! no templates, so that a broken one keeps nobody from looking.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,12 +29,21 @@ impl House {
     /// # Errors
     /// [`crate::config::ConfigError`] or [`Usage`] with every problem found, a line each.
     pub fn load(config: Option<&Path>) -> anyhow::Result<Self> {
-        let config = Config::load(config, process_environment())?;
-        let catalog_files = files(config.catalog.dir.as_deref(), "config")?;
+        let (config, catalog) = Self::without_templates(config)?;
         let template_files = files(config.templates.dir.as_deref(), "templates")?;
-        let catalog = Catalog::load(&catalog_files).map_err(|problems| listed(&problems))?;
         let templates = TemplateSet::load(&template_files, &catalog).map_err(|problems| listed(&problems))?;
         Ok(Self { config, catalog, templates })
+    }
+
+    /// Configuration and catalog alone, for whoever renders nothing.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn without_templates(config: Option<&Path>) -> anyhow::Result<(Config, Catalog)> {
+        let config = Config::load(config, process_environment())?;
+        let catalog_files = files(config.catalog.dir.as_deref(), "config")?;
+        let catalog = Catalog::load(&catalog_files).map_err(|problems| listed(&problems))?;
+        Ok((config, catalog))
     }
 
     /// The pipeline.
