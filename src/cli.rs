@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done; 1 the thing asked about is not in order; 2 wrong usage or configuration.
 
+mod age;
 mod check;
 mod dead;
 mod demo;
@@ -10,11 +11,13 @@ mod explain;
 mod house;
 mod init;
 mod preview;
+mod printable;
 mod publish;
 mod rehearsal;
 mod run;
 mod sandbox;
 mod signals;
+mod trace;
 
 use std::io;
 use std::path::PathBuf;
@@ -22,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::printable::printable;
 use crate::config::ConfigError;
 use crate::telemetry;
 
@@ -59,6 +63,11 @@ enum Command {
     Explain(explain::Explain),
     /// Publish events to RabbitMQ, with confirms
     Publish(publish::Publish),
+    /// What became of an event, or of all that a customer was told: when, how, and if not, why
+    ///
+    /// Reads the ledger beside the worker, and the dead-letter queue not at all. Exit code 1 means that the ledger knows
+    /// nothing of it; a ledger that cannot be read is 2.
+    Trace(trace::Trace),
     /// The dead-letter queue: list, show, replay, drop
     ///
     /// Looking changes nothing: every letter goes back to the queue. While one of these commands runs, another one does
@@ -109,6 +118,7 @@ impl Command {
                 Self::Preview(preview) => preview.run().await,
                 Self::Explain(explain) => explain.run().await,
                 Self::Publish(publish) => publish.run().await,
+                Self::Trace(trace) => trace.run().await,
                 Self::Dead(dead) => dead.run().await,
                 Self::Sandbox(sandbox) => sandbox.run().await,
             }

@@ -2,7 +2,6 @@
 //!
 //! None of it prints an event's data: what a letter is, why it is there and since when, but not whom it is about.
 
-mod age;
 mod browse;
 mod discard;
 mod letter;
