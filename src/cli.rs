@@ -25,6 +25,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::printable::printable;
 use crate::config::ConfigError;
 use crate::telemetry;
 
@@ -62,9 +63,10 @@ enum Command {
     Explain(explain::Explain),
     /// Publish events to RabbitMQ, with confirms
     Publish(publish::Publish),
-    /// What became of an event, or of the events of a recipient: when, how, and if not why
+    /// What became of an event, or of all that a customer was told: when, how, and if not, why
     ///
-    /// Reads the ledger beside the workers that write it. Exit code 1 when nothing is known.
+    /// Reads the ledger beside the worker, and the dead-letter queue not at all. Exit code 1 means that the ledger knows
+    /// nothing of it; a ledger that cannot be read is 2.
     Trace(trace::Trace),
     /// The dead-letter queue: list, show, replay, drop
     ///

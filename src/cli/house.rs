@@ -1,4 +1,7 @@
 //! A house's configuration, catalog and templates, loaded together; and the dispatcher made of them.
+//!
+//! Whoever is on call needs less to look at what is there already: `trace` loads the configuration alone, and `dead`
+//! no templates, so that a broken one keeps nobody from looking.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -26,20 +29,20 @@ impl House {
     /// # Errors
     /// [`crate::config::ConfigError`] or [`Usage`] with every problem found, a line each.
     pub fn load(config: Option<&Path>) -> anyhow::Result<Self> {
-        let (config, catalog) = Self::load_catalog(config)?;
+        let (config, catalog) = Self::without_templates(config)?;
         let template_files = files(config.templates.dir.as_deref(), "templates")?;
         let templates = TemplateSet::load(&template_files, &catalog).map_err(|problems| listed(&problems))?;
         Ok(Self { config, catalog, templates })
     }
 
-    /// Loads what a command needs that sends nothing: a broken template must not keep anybody on call from looking.
+    /// Configuration and catalog alone, for whoever renders nothing.
     ///
     /// # Errors
     /// As [`Self::load`].
-    pub fn load_catalog(config: Option<&Path>) -> anyhow::Result<(Config, Catalog)> {
+    pub fn without_templates(config: Option<&Path>) -> anyhow::Result<(Config, Catalog)> {
         let config = Config::load(config, process_environment())?;
-        let files = files(config.catalog.dir.as_deref(), "config")?;
-        let catalog = Catalog::load(&files).map_err(|problems| listed(&problems))?;
+        let catalog_files = files(config.catalog.dir.as_deref(), "config")?;
+        let catalog = Catalog::load(&catalog_files).map_err(|problems| listed(&problems))?;
         Ok((config, catalog))
     }
 

@@ -1,4 +1,4 @@
-//! Text from messages on a terminal.
+//! Text that came from elsewhere, on a terminal.
 
 /// A text from a message without what a terminal might obey, or what turns or hides the text around it.
 pub(super) fn printable(text: &str) -> String {

@@ -1,96 +1,88 @@
-//! `shirase trace`: was this customer told, when, how, and if not why.
+//! `shirase trace`: was this customer told, when, how, and if not, why.
 //!
-//! It reads the ledger beside the workers that write it. Nothing personal is in there, and nothing personal is printed.
+//! It reads the ledger beside the workers that write it, and needs the configuration alone: a broken template or catalog
+//! keeps nobody from looking. Nothing personal comes out of it; customers are told apart by their pseudonyms.
 
-mod words;
+mod attempts;
+mod event;
+mod notification;
+mod question;
+mod shell;
+mod stripped;
+mod time;
 
 use std::io::{Write, stdout};
+use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::anyhow;
+use jiff::Timestamp;
 
-use super::{ConfigArg, NOT_IN_ORDER, Usage};
+use self::question::Question;
+use super::{ConfigArg, Usage};
 use crate::clock::Clock;
 use crate::config::{Config, process_environment};
-use crate::event::{EmailAddress, PhoneNumber};
-use crate::ledger::{Pseudonyms, Reader, Story};
+use crate::ledger::{Reader, Story};
 
 /// `trace`
 #[derive(clap::Args)]
 pub(super) struct Trace {
-    /// CloudEvents id of the event
-    #[arg(required_unless_present = "recipient")]
+    /// The event with this id, of whatever source
+    #[arg(value_name = "EVENT_ID", required_unless_present = "recipient", conflicts_with = "recipient")]
     event_id: Option<String>,
-    /// Events of a recipient, the newest first: a phone number in any usual writing, or an email address
-    #[arg(long, value_name = "PHONE|EMAIL", conflicts_with = "event_id")]
-    recipient: Option<String>,
-    /// Of several events with the same id, the one from this source
+    /// Only the event of this source, where several use the same id
     #[arg(long, requires = "event_id")]
     source: Option<String>,
-    /// One JSON object a line
+    /// The newest events that this number or address, however it is written, was or was to be told of; `-` reads it from
+    /// standard input, so that neither the shell's history nor the list of processes holds it
+    #[arg(long, value_name = "PHONE|EMAIL")]
+    recipient: Option<String>,
+    /// One JSON object an event, each on a line of its own
     #[arg(long)]
     json: bool,
     #[command(flatten)]
     config: ConfigArg,
 }
 
+/// What the words about an event depend on beside its story.
+struct Telling<'a> {
+    now: Timestamp,
+    /// The pseudonym that was asked for.
+    asked_for: Option<&'a str>,
+    /// For the commands that the words name.
+    config: Option<&'a Path>,
+}
+
 impl Trace {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        // Catalog and templates are not needed: one that is broken must not keep anybody from looking.
-        let config = Config::load(self.config.config.as_deref(), process_environment())?;
-        let failed = |error: &dyn std::fmt::Display| anyhow!("ledger {}: {error}", config.ledger.url);
-        let reader = Reader::open(&config.ledger).await.map_err(|error| failed(&error))?;
-        let mut whose = None;
-        let stories = match (&self.recipient, &self.event_id) {
-            (Some(recipient), _) => {
-                let pseudonyms = reader.pseudonyms().await.map_err(|error| failed(&error))?;
-                let pseudonym = whose.insert(pseudonym(&pseudonyms, recipient)?);
-                reader.by_recipient(pseudonym).await
-            }
-            (None, event_id) => reader.by_id(event_id.as_deref().unwrap_or_default()).await,
-        };
-        let mut stories = stories.map_err(|error| failed(&error))?;
-        stories.retain(|story| self.source.as_ref().is_none_or(|source| story.source == *source));
-        self.show(&stories, whose.as_deref())?;
-        Ok(if stories.is_empty() { ExitCode::from(NOT_IN_ORDER) } else { ExitCode::SUCCESS })
-    }
-
-    fn show(&self, stories: &[Story], whose: Option<&str>) -> std::io::Result<()> {
-        let (mut out, now) = (stdout().lock(), Clock::system().now());
-        for (index, story) in stories.iter().enumerate() {
-            if self.json {
-                writeln!(out, "{}", serde_json::to_string(story)?)?;
-                continue;
-            }
-            let separator = if index > 0 { "\n" } else { "" };
-            write!(out, "{separator}{}", words::story(story, whose, now))?;
+        let question = Question::of(self.event_id, self.source, self.recipient.as_deref())?;
+        let config_file = self.config.config.as_deref();
+        let ledger = Config::load(config_file, process_environment())?.ledger;
+        // Not "nothing is known of it": a script must not take the one for the other.
+        let unreadable = |error: &dyn std::error::Error| Usage(format!("ledger.url: {error}"));
+        let reader = Reader::open(&ledger).await.map_err(|error| unreadable(&error))?;
+        let asked_for = question.pseudonym(&reader).await.map_err(|error| unreadable(&error))?;
+        let stories =
+            question.ask(&reader, asked_for.as_deref()).await.map_err(|error| unreadable(&error))?;
+        let stories = question.answered(stories, &ledger, config_file)?;
+        let mut out = stdout().lock();
+        if self.json {
+            stories.iter().try_for_each(|story| writeln!(out, "{}", serde_json::to_string(story)?))?;
+        } else {
+            let telling =
+                Telling { now: Clock::system().now(), asked_for: asked_for.as_deref(), config: config_file };
+            write!(out, "{}", telling.all(&stories))?;
         }
-        if stories.is_empty() {
-            eprintln!("{}", self.nothing_known());
-        }
-        Ok(())
-    }
-
-    fn nothing_known(&self) -> String {
-        let Some(id) = &self.event_id else {
-            return "nothing is known of this recipient: no event within ledger.retention, or another ledger"
-                .to_owned();
-        };
-        let id = super::printable::printable(id);
-        format!(
-            "nothing is known of {id}: not consumed yet, older than ledger.retention, another ledger, or an event that could \
-             not be read (shirase dead list --id {id})"
-        )
+        Ok(ExitCode::SUCCESS)
     }
 }
 
-/// What stands for a recipient in the ledger.
-fn pseudonym(pseudonyms: &Pseudonyms, recipient: &str) -> Result<String, Usage> {
-    if let Ok(phone) = PhoneNumber::parse(recipient) {
-        return Ok(pseudonyms.of_phone(&phone));
-    }
-    match EmailAddress::parse(recipient) {
-        Ok(email) => Ok(pseudonyms.of_email(&email)),
-        Err(_) => Err(Usage("--recipient: is neither a phone number nor an email address".to_owned())),
+impl Telling<'_> {
+    fn all(&self, stories: &[Story]) -> String {
+        let heading = self.asked_for.map(|pseudonym| question::heading(pseudonym, stories.len()));
+        let events = stories.iter().map(|story| self.event(story));
+        heading.into_iter().chain(events).collect::<Vec<_>>().join("\n")
     }
 }
+
+#[cfg(test)]
+mod tests;

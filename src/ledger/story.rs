@@ -1,5 +1,6 @@
 //! Reading the ledger back, beside the workers that write it: what became of an event.
 
+use std::cmp::Reverse;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -12,9 +13,6 @@ use super::rows::{Case, EventRow, NotificationRow};
 use super::sqlite::SqliteView;
 use super::{LedgerConfig, LedgerUrl, OpenError, Pseudonyms, time};
 use crate::config::Secret;
-
-/// Events that a look-up by recipient gives at most, the newest first.
-const MAX_BY_RECIPIENT: u32 = 100;
 
 /// What an engine can be asked without disturbing those who write.
 pub(super) trait View: Send {
@@ -63,7 +61,7 @@ pub struct Story {
     pub first_seen: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// Every notification, fallbacks included.
+    /// Every notification in the order in which they were begun, so that a fallback stands behind what it stands in for.
     pub notifications: Vec<NotificationStory>,
 }
 
@@ -99,6 +97,9 @@ pub struct NotificationStory {
 }
 
 impl Reader {
+    /// Events that a look-up by recipient gives at most.
+    pub const MAX_BY_RECIPIENT: usize = 100;
+
     /// Opens the configured ledger for reading, beside any worker.
     ///
     /// # Errors
@@ -121,14 +122,17 @@ impl Reader {
         Ok(cases.into_iter().filter_map(Story::of).collect())
     }
 
-    /// The newest events that this recipient, by its pseudonym, was or was to be told of.
+    /// The newest events that this recipient, by its pseudonym, was or was to be told of; the newest first.
     ///
     /// # Errors
     /// When the ledger cannot be read.
     pub async fn by_recipient(&self, pseudonym: &str) -> Result<Vec<Story>, ViewError> {
         let pseudonym = pseudonym.to_owned();
-        let cases = self.ask(move |view| view.by_recipient(&pseudonym, MAX_BY_RECIPIENT)).await?;
-        Ok(cases.into_iter().filter_map(Story::of).collect())
+        let limit = u32::try_from(Self::MAX_BY_RECIPIENT).unwrap_or(u32::MAX);
+        let cases = self.ask(move |view| view.by_recipient(&pseudonym, limit)).await?;
+        let mut stories: Vec<Story> = cases.into_iter().filter_map(Story::of).collect();
+        stories.sort_by_key(|story| Reverse(story.first_seen));
+        Ok(stories)
     }
 
     /// The key that recipients' pseudonyms were made with.
@@ -170,7 +174,8 @@ fn open(url: &LedgerUrl) -> Result<Box<dyn View>, OpenError> {
 }
 
 impl Story {
-    fn of(case: Case) -> Option<Self> {
+    fn of(mut case: Case) -> Option<Self> {
+        case.notifications.sort_by_cached_key(begun);
         let EventRow {
             key,
             id,
@@ -198,6 +203,11 @@ impl Story {
             notifications: case.notifications.into_iter().map(NotificationStory::of).collect(),
         })
     }
+}
+
+/// When it was first tried, or is to be.
+fn begun(row: &NotificationRow) -> Timestamp {
+    row.attempts().first().map_or_else(|| time(row.first_claimed), |attempt| attempt.at)
 }
 
 impl NotificationStory {

@@ -267,26 +267,6 @@ fn a_look_declares_nothing_and_a_broker_that_is_not_there_is_told_from_wrong_usa
     }
 }
 
-/// Whoever is on call must not have to mend a text first.
-#[test]
-fn a_template_that_does_not_load_keeps_nobody_from_looking() {
-    let desk = Desk::new("dead-broken-template");
-    put_six(&desk);
-    let Desk { house, worker } = desk;
-    let broken = worker.path().join("broken/ja/security.login");
-    std::fs::create_dir_all(&broken).expect("our folder");
-    std::fs::write(broken.join("sms.hbs"), "{{#if}").expect("our folder");
-    let house = house.set("templates", r#"dir = "broken""#);
-    worker.configure(&house.config());
-    let checked = house.run(&worker, &["check"]);
-    assert_eq!(checked.status.code(), Some(2), "{}", printed(&checked));
-    for arguments in [["dead", "list"], ["dead", "show"], ["trace", "no-such-event"]] {
-        let ended = house.run(&worker, &arguments);
-        let expected = if arguments[0] == "trace" { 1 } else { 0 };
-        assert_eq!(ended.status.code(), Some(expected), "{arguments:?}: {}", printed(&ended));
-    }
-}
-
 #[test]
 fn an_empty_queue_is_in_order() {
     let desk = Desk::new("dead-empty");

@@ -27,6 +27,7 @@ mod examples;
 mod faults;
 mod lanes;
 mod ledger;
+mod look_up;
 mod modes;
 mod postfix;
 mod postgres;

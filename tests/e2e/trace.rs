@@ -1,144 +1,235 @@
-//! Was this customer told, when, how, and if not why: from the ledger, beside the worker that writes it.
+//! `shirase trace`: was this customer told, when, how, and if not, why; beside a worker and after it. What it finds, and
+//! what it says when it finds nothing, is in `look_up.rs`.
+
+use std::process::Output;
 
 use serde_json::{Value, json};
+use shirase::sandbox::Sandbox;
 
-use crate::events::{event, mobile, reachable, withdrawal, withdrawal_to};
+use crate::events::{mobile, now, reachable, withdrawal, withdrawal_to};
 use crate::gateway::{Answer, Gateway};
-use crate::house::{House, printed};
+use crate::house::{House, PATIENCE, printed};
 use crate::reading::names_somebody;
-use crate::support::{Postgres, Worker};
+use crate::support::{Postgres, Worker, eventually};
 
-const EMAIL: &str = "taro@example.jp";
-
-/// What `trace` prints, after it ended with `code`.
+/// `shirase trace ARGUMENTS`, which names nobody.
 #[track_caller]
-fn trace(house: &House, worker: &Worker, code: i32, arguments: &[&str]) -> String {
-    let output = house.run(worker, &[&["trace"], arguments].concat());
-    let text = printed(&output);
-    assert_eq!(output.status.code(), Some(code), "{text}");
-    assert!(!names_somebody(&text), "personal data: {text}");
-    text
+pub fn trace(house: &House, worker: &Worker, arguments: &[&str]) -> Output {
+    let ended = house.run(worker, &[&["trace"], arguments].concat());
+    let text = printed(&ended);
+    assert!(!names_somebody(&text) && !text.contains("1234-5678"), "somebody is named in\n{text}");
+    ended
 }
 
+/// What it says to a person about what it found.
 #[track_caller]
-fn stories(house: &House, worker: &Worker, arguments: &[&str]) -> Vec<Value> {
-    let text = trace(house, worker, 0, &[arguments, &["--json"]].concat());
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
-        .collect()
+pub fn words(house: &House, worker: &Worker, arguments: &[&str]) -> String {
+    let ended = trace(house, worker, arguments);
+    assert_eq!(ended.status.code(), Some(0), "{arguments:?}: {}", printed(&ended));
+    printed(&ended)
 }
 
+/// What it says to a program.
 #[track_caller]
-fn assert_contains(text: &str, parts: &[&str]) {
+pub fn lines(house: &House, worker: &Worker, arguments: &[&str]) -> Vec<Value> {
+    let text = words(house, worker, &[arguments, &["--json"]].concat());
+    text.lines().map(|line| serde_json::from_str(line).expect("a JSON object")).collect()
+}
+
+/// Each part stands in the text, behind the one before.
+#[track_caller]
+pub fn assert_in_order(text: &str, parts: &[&str]) {
+    let mut rest = text;
     for part in parts {
-        assert!(text.contains(part), "no {part:?} in:\n{text}");
+        let Some((_, behind)) = rest.split_once(part) else {
+            panic!("no {part:?} where it should be in\n{text}")
+        };
+        rest = behind;
     }
 }
 
-/// The same for both engines.
-fn assert_tells_each_attempt_and_finds_a_recipient_again(house: House) {
-    let gateway =
-        Gateway::scripted(|_, before| if before == 0 { Answer::Status(429) } else { Answer::Accept });
+/// Its own domain, which message ids hold, is none of the customers'.
+pub fn with_mail(name: &str) -> (House, Sandbox) {
+    House::new(name).set("email", r#"from = "no-reply@house.test""#).sandbox()
+}
+
+/// 503 at first, then accepted.
+fn at_the_second_try() -> Gateway {
+    Gateway::scripted(|_, before| if before == 0 { Answer::Status(503) } else { Answer::Accept })
+}
+
+#[test]
+fn a_customer_told_at_the_second_try_shows_both_tries_while_the_worker_runs_and_after_it() {
+    let gateway = at_the_second_try();
+    told_at_the_second_try(House::new("trace-retry").gateways(&[gateway.url()]), &gateway);
+}
+
+#[test]
+fn a_ledger_on_postgresql_tells_the_same() {
+    let gateway = at_the_second_try();
+    let url = format!("url = \"{}\"", Postgres::shared().create_database("trace"));
+    told_at_the_second_try(House::new("trace-pg").gateways(&[gateway.url()]).set("ledger", &url), &gateway);
+}
+
+#[track_caller]
+fn told_at_the_second_try(house: House, gateway: &Gateway) {
+    let worker = house.start();
+    house.publish(&withdrawal(1));
+    house.wait_ended(1);
+    let running = words(&house, &worker, &["withdrawal-1"]);
+    assert_in_order(
+        &running,
+        &[
+            "withdrawal-1: told\n",
+            "security.withdrawal.requested from /e2e, lane critical",
+            "happened",
+            " JST",
+            "after the event",
+            "current.sms: accepted by gateway-1, ",
+            "may have arrived twice: 1 attempt without a clear answer",
+            "mobile number with prefix 090",
+            "its id m-1",
+            &gateway.asked()[0].reference,
+            "gateway-1  unknown",
+            "server: HTTP 503",
+            "gateway-1  accepted",
+            "its id m-1",
+        ],
+    );
+    let json = lines(&house, &worker, &["withdrawal-1"]);
+    let mut later = withdrawal(1);
+    later["id"] = json!("later");
+    house.publish(&later);
+    house.wait_ended(2);
+    house.stop(&worker);
+    let told = lines(&house, &worker, &["--recipient", &mobile(1)]);
+    assert_eq!(told.iter().map(|one| &one["event_id"]).collect::<Vec<_>>(), ["later", "withdrawal-1"]);
+    assert_eq!(words(&house, &worker, &["withdrawal-1"]), running);
+    assert_eq!(lines(&house, &worker, &["withdrawal-1"]), json);
+}
+
+#[test]
+fn a_program_reads_a_whole_story_a_line() {
+    let gateway = at_the_second_try();
+    let house = House::new("trace-json").gateways(&[gateway.url()]);
+    let worker = house.start();
+    house.publish(&withdrawal(1));
+    house.wait_ended(1);
+    let found = lines(&house, &worker, &["withdrawal-1"]);
+    assert_eq!(found.len(), 1);
+    let story = &found[0];
+    for (field, value) in [
+        ("event_id", json!("withdrawal-1")),
+        ("source", json!("/e2e")),
+        ("type", json!("security.withdrawal.requested")),
+        ("lane", json!("critical")),
+        ("state", json!("done")),
+        ("reason", Value::Null),
+        ("deaths", json!(0)),
+    ] {
+        assert_eq!(story[field], value, "{field}");
+    }
+    let notification = &story["notifications"][0];
+    for (field, value) in [
+        ("target", json!("current.sms")),
+        ("state", json!("accepted")),
+        ("why", json!("mobile number with prefix 090")),
+        ("gateway", json!("gateway-1")),
+        ("provider_id", json!("m-1")),
+        ("reference", json!(gateway.asked()[0].reference)),
+        ("unknowns", json!(1)),
+        ("not_before", Value::Null),
+    ] {
+        assert_eq!(notification[field], value, "{field}");
+    }
+    assert_eq!(notification["recipient"].as_str().map(str::len), Some(32), "whole");
+    assert!(notification["template_version"].as_str().is_some_and(|version| !version.is_empty()));
+    let attempts = notification["attempts"].as_array().expect("a list");
+    let of = |field: &str| attempts.iter().map(|one| one[field].clone()).collect::<Vec<_>>();
+    assert_eq!(of("outcome"), ["unknown", "accepted"]);
+    assert_eq!(of("reason"), [json!("server"), Value::Null]);
+    assert!(attempts.iter().all(|one| one["ms"].is_u64() && one["gateway"] == "gateway-1"));
+    let times = [&story["time"], &story["first_seen"], &story["updated_at"], &attempts[0]["at"]];
+    for time in times {
+        let text = time.as_str().expect("a time");
+        assert!(
+            text.ends_with('Z') && text.parse::<jiff::Timestamp>().is_ok_and(|time| time <= now()),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_fallback_says_why_it_was_taken() {
+    let gateway = Gateway::always(Answer::Status(422));
+    let (house, _sandbox) = with_mail("trace-fallback");
     let house = house.gateways(&[gateway.url()]);
     let worker = house.start();
-    house.publish(&withdrawal_to(1, reachable(1, EMAIL)));
-    house.publish(&withdrawal(2));
-    house.wait_ended(2);
-
-    let words = trace(&house, &worker, 0, &["withdrawal-1"]);
-    assert_contains(
-        &words,
+    house.publish(&withdrawal_to(1, reachable(1, "taro@example.jp")));
+    house.wait_ended(1);
+    assert_in_order(
+        &words(&house, &worker, &["withdrawal-1"]),
         &[
-            "security.withdrawal.requested from /e2e (critical)",
-            "told, ",
-            "current.sms: accepted by gateway-1",
-            "mobile number with prefix 090",
-            "throttled (rate_limit, HTTP 429)",
-            "accepted as m-",
-        ],
-    );
-    let [story] = stories(&house, &worker, &["withdrawal-1"]).try_into().expect("one");
-    assert_eq!((&story["state"], &story["deaths"]), (&json!("done"), &json!(0)));
-    let told = &story["notifications"][0];
-    assert_eq!((&told["state"], &told["gateway"]), (&json!("accepted"), &json!("gateway-1")));
-    let outcomes: Vec<_> =
-        told["attempts"].as_array().expect("attempts").iter().map(|one| &one["outcome"]).collect();
-    assert_eq!(outcomes, ["throttled", "accepted"]);
-    assert_eq!(told["attempts"][1]["provider_id"], told["provider_id"]);
-    let asked = gateway.asked().into_iter().find(|sms| sms.to == mobile(1)).expect("asked");
-    assert_eq!(told["reference"], asked.reference);
-
-    // However it is written, and whatever runs.
-    let number = mobile(1);
-    let written = format!("+81 {}-{}-{}", &number[1..3], &number[3..7], &number[7..]);
-    for recipient in [&number, &written] {
-        let found = stories(&house, &worker, &["--recipient", recipient]);
-        assert_eq!(found.iter().map(|story| &story["event_id"]).collect::<Vec<_>>(), ["withdrawal-1"]);
-    }
-    assert_contains(&trace(&house, &worker, 0, &["--recipient", &number]), &["→ current.sms"]);
-    house.stop_and_assert_empty(&worker);
-    assert_eq!(stories(&house, &worker, &["withdrawal-2"]).len(), 1, "after the worker has ended, too");
-}
-
-#[test]
-fn each_attempt_is_told_and_a_recipient_is_found_again_on_sqlite() {
-    assert_tells_each_attempt_and_finds_a_recipient_again(House::new("trace-sqlite"));
-}
-
-#[test]
-fn each_attempt_is_told_and_a_recipient_is_found_again_on_postgresql() {
-    let ledger = format!("url = \"{}\"", Postgres::shared().create_database("trace"));
-    assert_tells_each_attempt_and_finds_a_recipient_again(
-        House::new("trace-postgres").set("ledger", &ledger),
-    );
-}
-
-#[test]
-fn a_fallback_tells_why_and_a_dead_event_how_to_put_it_back() {
-    let gateway = Gateway::always(Answer::Status(422));
-    let (house, _sandbox) = House::new("trace-fallback").sandbox();
-    // Message-IDs hold the sender's domain, which must not look like a customer's here.
-    let house = house.gateways(&[gateway.url()]).set("email", r#"from = "見本 <no-reply@bank.test>""#);
-    let worker = house.start();
-    house.publish(&withdrawal_to(1, reachable(1, EMAIL)));
-    house.publish(&withdrawal(2));
-    house.wait_ended(2);
-    let told = trace(&house, &worker, 0, &["withdrawal-1"]);
-    assert_contains(
-        &told,
-        &[
-            "current.sms: given up: recipient",
-            "permanent (recipient, HTTP 422)",
-            "current.email: accepted by mta",
+            "withdrawal-1: told\n",
+            "current.sms: given up: ",
+            "(HTTP 422",
+            "gateway-1  permanent",
+            "current.email: accepted by mta, ",
             "sms failed for good",
+            "mta  accepted",
         ],
     );
-    let found = stories(&house, &worker, &["--recipient", &EMAIL.to_uppercase()]);
-    assert_eq!(found.len(), 1, "addresses in any case");
-    house.dead_letters(1);
-    let dead = trace(&house, &worker, 0, &["withdrawal-2"]);
-    assert_contains(&dead, &["given up 1 time(s), refused", "dead replay --id withdrawal-2"]);
-    house.stop_and_assert_empty(&worker);
 }
 
 #[test]
-fn what_nobody_knows_of_says_what_that_may_mean_and_what_is_no_recipient_is_wrong_usage() {
-    let gateway = Gateway::always(Answer::Accept);
-    let house = House::new("trace-nothing").gateways(&[gateway.url()]);
+fn a_dead_letter_names_the_command_that_replays_it_and_the_command_works() {
+    let gateway = Gateway::always(Answer::Status(422));
+    let house = House::new("trace-dead").gateways(&[gateway.url()]);
     let worker = house.start();
-    for source in ["/a", "/b"] {
-        let mut one =
-            event("security.login", "same-id", json!({"recipient": {"user_id": "U", "phone": mobile(3)}}));
-        one["data"]["device"] = json!({"os": "iOS"});
-        one["source"] = json!(source);
-        house.publish(&one);
-    }
-    house.wait_ended(2);
-    assert_eq!(stories(&house, &worker, &["same-id"]).len(), 2);
-    assert_eq!(stories(&house, &worker, &["same-id", "--source", "/b"]).len(), 1);
-    let nothing = trace(&house, &worker, 1, &["no-such-event"]);
-    assert_contains(&nothing, &["no-such-event", "ledger.retention", "dead list --id no-such-event"]);
-    trace(&house, &worker, 1, &["--recipient", "090-7777-7777"]);
-    trace(&house, &worker, 2, &["--recipient", "nobody"]);
-    house.stop_and_assert_empty(&worker);
+    house.publish(&withdrawal(1));
+    house.wait_ended(1);
+    eventually(PATIENCE, "the ledger to know of the dead letter", || {
+        let text = words(&house, &worker, &["withdrawal-1"]);
+        text.contains("withdrawal-1: given up: refused (refused for good)\n").then_some(())
+    });
+    let text = words(&house, &worker, &["withdrawal-1"]);
+    let config = worker.config_file();
+    let command = format!("shirase dead replay --id withdrawal-1 --config {}\n", config.display());
+    assert_in_order(&text, &["given up", "once; ", &command, "current.sms: given up: ", "permanent"]);
+
+    gateway.script(|_, _| Answer::Accept);
+    let replayed = house.run(&worker, &["dead", "replay", "--id", "withdrawal-1"]);
+    assert_eq!(replayed.status.code(), Some(0), "{}", printed(&replayed));
+    house.wait_metric("shirase_events_total", &[("result", "done")], 1.0);
+    let text = words(&house, &worker, &["withdrawal-1"]);
+    assert_in_order(&text, &["withdrawal-1: told\n", "once, and put back", "permanent", "accepted"]);
+}
+
+#[test]
+fn what_is_being_sent_says_until_when_its_claim_lasts() {
+    let gateway = Gateway::always(Answer::Hang);
+    let house = House::new("trace-open").gateways(&[gateway.url()]);
+    let worker = house.start();
+    house.publish(&withdrawal(1));
+    gateway.wait_asked(1);
+    let text = words(&house, &worker, &["withdrawal-1"]);
+    assert_in_order(
+        &text,
+        &["withdrawal-1: not finished\n", "being sent through gateway-1; its claim lasts until"],
+    );
+    worker.kill();
+    house.wait_unconsumed();
+    gateway.script(|_, _| Answer::Accept);
+    house.start_again(&worker);
+    house.wait_ended(1);
+    let text = words(&house, &worker, &["withdrawal-1"]);
+    assert_in_order(
+        &text,
+        &[
+            "accepted by gateway-1",
+            "may have arrived twice: 1 attempt without a clear answer",
+            "lost: the worker ended or stalled before the answer",
+            "accepted",
+        ],
+    );
 }

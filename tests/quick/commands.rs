@@ -15,8 +15,8 @@ use shirase::assets::EMBEDDED;
 
 use crate::house::{self, CATALOG, Desk, Findings, Ran, RunningSandbox};
 
-const COMMANDS: [&str; 9] =
-    ["run", "demo", "init", "check", "preview", "explain", "publish", "dead", "sandbox"];
+const COMMANDS: [&str; 10] =
+    ["run", "demo", "init", "check", "preview", "explain", "publish", "trace", "dead", "sandbox"];
 const DEAD_COMMANDS: [&str; 4] = ["list", "show", "replay", "drop"];
 
 /// A desk with a house of its own in it, which is also its working directory.
@@ -97,6 +97,8 @@ fn every_command_helps_a_newcomer() {
     assert_contains(&desk.run(&[]).expect(2).err, &["Usage: shirase"]);
     assert_contains(&desk.run(&["nonsense"]).expect(2).err, &["nonsense", "--help"]);
     assert_contains(&desk.run(&["run", "--json"]).expect(2).err, &["--events"]);
+    assert_contains(&desk.run(&["trace"]).expect(2).err, &["EVENT_ID"]);
+    assert_contains(&desk.run(&["trace", "e", "--recipient", "x"]).expect(2).err, &["--recipient"]);
 }
 
 #[track_caller]
@@ -770,6 +772,23 @@ fn the_ledger_holds_nothing_personal() {
     for secret in ["1234-5678", "12345678", "taro", "hanako", "example.com", "山田", "サンプル", "iPhone"]
     {
         assert!(!whole.contains(secret), "the ledger holds {secret}");
+    }
+}
+
+#[test]
+fn trace_reads_a_number_from_standard_input_and_never_prints_one_back() {
+    let sandbox = RunningSandbox::start();
+    let desk = sandbox.desk();
+    let mut told = event("t-1", "security.login.new_device", 1);
+    told["data"]["recipient"]["phone"] = json!("090-1234-5678");
+    run_file(&desk, &[], &lines(&[told])).expect(0);
+    let ran = desk.run_with_input(&["trace", "--recipient", "-"], "+81 90 1234 5678\n").expect(0);
+    assert_contains(&ran.out, &["1 event\n", "t-1: told", "the one asked about"]);
+    assert_nothing_personal(&ran.out);
+    for text in ["090-1234-567", "taro@", ""] {
+        let ran = desk.run(&["trace", "--recipient", text]).expect(2);
+        assert_contains(&ran.err, &["--recipient: "]);
+        assert_nothing_personal(&ran.err);
     }
 }
 

@@ -42,7 +42,7 @@ impl<'a> Browse<'a> {
     /// # Errors
     /// When the configuration does not load, no node answers, or there is no such queue.
     pub async fn open(selection: &'a Selection) -> anyhow::Result<Self> {
-        let (config, catalog) = House::load_catalog(selection.config.config.as_deref())?;
+        let (config, catalog) = House::without_templates(selection.config.config.as_deref())?;
         let names = Names::new(&config.broker, &catalog, Schedule::new(&config.retry).steps());
         let queue = names.dead();
         let letters = DeadLetters::open(&config.broker, names).await;

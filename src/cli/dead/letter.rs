@@ -4,8 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use crate::broker::DeadLetter;
-use crate::cli::age;
-use crate::cli::printable::printable;
+use crate::cli::{age, printable};
 use crate::event::{Catalog, Lane, envelope};
 
 /// The type of an event that is not in the catalog, as in logs and metrics: it may hold anything.
