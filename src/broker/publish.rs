@@ -1,7 +1,7 @@
 //! Publishing with confirms: on a connection of its own, supervised, each publish awaited until the broker has it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
@@ -22,6 +22,11 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often the topology is declared anew (or, in passive mode, checked): what somebody deleted by mistake, an exchange
 /// or a binding too, is back before anybody has to know.
 const DECLARE_EVERY: Duration = Duration::from_secs(30);
+
+/// A channel that the broker refuses a message on is given up from this age on. After its queue's leader has changed a
+/// channel may be refused everything for good, where a new one is not; but a queue may also just be full, and nobody
+/// is helped by a connection for each message.
+const STALE_AFTER: Duration = Duration::from_secs(10);
 
 /// AMQP's `delivery-mode` of a message that survives a restart.
 const PERSISTENT: u8 = 2;
@@ -69,15 +74,42 @@ pub struct Publisher {
 struct Offer {
     channel: Channel,
     connection: ConnectionStatus,
-    /// Cancelled to give the connection up. What was published on it and not confirmed is unknown, and must not pile up;
-    /// and after a leader of a quorum queue froze, a channel may be refused for minutes where a new one is not.
-    worn_out: CancellationToken,
+    since: Instant,
+    /// Asks the supervisor for another connection. Of this offer alone: what fails late on it says nothing of the next.
+    spoilt: CancellationToken,
 }
 
 impl Offer {
+    async fn on(connection: &Connection) -> Result<Self, BrokerError> {
+        Ok(Self {
+            channel: confirm_channel(connection).await?,
+            connection: connection.status().clone(),
+            since: Instant::now(),
+            spoilt: CancellationToken::new(),
+        })
+    }
+
+    fn is_connected(&self) -> bool {
+        self.channel.status().connected() && self.connection.connected()
+    }
+
     /// A blocked connection (memory or disk alarm) would keep every message in our memory.
     fn is_open(&self) -> bool {
-        self.channel.status().connected() && !self.connection.blocked() && !self.worn_out.is_cancelled()
+        self.is_connected() && !self.connection.blocked() && !self.spoilt.is_cancelled()
+    }
+
+    async fn publish(&self, message: &Outgoing) -> Result<(), BrokerError> {
+        let published = publish_confirmed(&self.channel, message).await;
+        let spoilt = match published {
+            // What was published and not confirmed is unknown, and must not pile up.
+            Err(BrokerError::Timeout(_)) => true,
+            Err(BrokerError::Nacked) => self.since.elapsed() > STALE_AFTER,
+            _ => false,
+        };
+        if spoilt {
+            self.spoilt.cancel();
+        }
+        published
     }
 }
 
@@ -104,12 +136,7 @@ impl Publisher {
     /// # Errors
     /// [`BrokerError`]; after a timeout the message may still have been taken.
     pub async fn publish(&self, message: &Outgoing) -> Result<(), BrokerError> {
-        let offer = self.offer().await?;
-        let published = publish_confirmed(&offer.channel, message).await;
-        if matches!(published, Err(BrokerError::Timeout(_) | BrokerError::Nacked)) {
-            offer.worn_out.cancel();
-        }
-        published
+        self.open().await?.publish(message).await
     }
 
     /// Publishes until the broker has it. Returns false when `give_up` came first: then the message may or may not be
@@ -139,7 +166,7 @@ impl Publisher {
         }
     }
 
-    async fn offer(&self) -> Result<Offer, BrokerError> {
+    async fn open(&self) -> Result<Offer, BrokerError> {
         let open = async {
             loop {
                 let offer = self.offer.borrow().clone();
@@ -183,14 +210,12 @@ async fn serve(
     stop: &CancellationToken,
 ) -> Result<(), BrokerError> {
     topology::prepare(&connection, names).await?;
-    let channel = confirm_channel(&connection).await?;
-    let worn_out = CancellationToken::new();
-    let (offer, status) = (channel.clone(), connection.status().clone());
-    offered.send_replace(Some(Offer { channel: offer, connection: status, worn_out: worn_out.clone() }));
+    let offer = Offer::on(&connection).await?;
+    offered.send_replace(Some(offer.clone()));
     let mut declare_again = interval(DECLARE_EVERY);
     declare_again.reset();
     let ended = loop {
-        let missing = async {
+        let declare = async {
             tokio::select! {
                 () = declare.notified() => {}
                 _ = declare_again.tick() => {}
@@ -198,14 +223,14 @@ async fn serve(
         };
         tokio::select! {
             () = stop.cancelled() => break Ok(()),
-            () = worn_out.cancelled() => break Err(BrokerError::Disconnected),
-            () = missing => {
+            () = offer.spoilt.cancelled() => break Err(BrokerError::Disconnected),
+            () = declare => {
                 if let Err(error) = topology::prepare(&connection, names).await {
                     break Err(error);
                 }
             }
             () = sleep(LOOK_EVERY) => {
-                if !connection.status().connected() || !channel.status().connected() {
+                if !offer.is_connected() {
                     break Err(BrokerError::Disconnected);
                 }
             }

@@ -14,6 +14,10 @@ const NODES: usize = 3;
 /// miss that it was, and stays apart for good.
 const SETTINGS: [&str; 2] = ["cluster_partition_handling = autoheal", "net_ticktime = 10"];
 
+/// What expires in a delay queue is handed to its lane within the broker, which waits three minutes for a confirm that a
+/// frozen node owes it before it tries again.
+const ADVANCED: &str = "[{rabbit, [{dead_letter_worker_publisher_confirm_timeout, 10000}]}].";
+
 /// For an election or for a node that comes back; no assertion about speed.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -25,7 +29,7 @@ pub struct RabbitCluster {
 impl RabbitCluster {
     /// Starts the nodes, joins them, and waits until all of them run.
     pub fn start() -> Self {
-        Self::start_with(&[], "")
+        Self::start_with(&[], ADVANCED)
     }
 
     /// As [`Self::start`], with settings for every node as for [`RabbitMq::start_with`]; they win over those above.
