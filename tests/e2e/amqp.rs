@@ -96,7 +96,11 @@ impl Amqp {
         match timeout(OPERATION, publishing).await {
             Ok(Ok(Confirmation::Ack(None))) => Ok(()),
             Ok(Ok(Confirmation::Ack(Some(_)))) => Err("no queue takes it".to_owned()),
-            Ok(Ok(other)) => Err(format!("{other:?}")),
+            Ok(Ok(other)) => {
+                // A channel that a frozen leader has refused once may be refused for minutes.
+                *self.connected.lock().await = None;
+                Err(format!("{other:?}"))
+            }
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => {
                 *self.connected.lock().await = None;
@@ -116,6 +120,11 @@ impl Amqp {
             let declared = timeout(OPERATION, channel.queue_declare(queue.into(), options, arguments)).await;
             declared.expect("an answer in time").expect("a new queue");
         });
+    }
+
+    /// Connects, if it is not connected.
+    pub async fn reach(&self) -> Result<(), String> {
+        self.channel().await.map(drop)
     }
 
     /// A queue as the broker sees it now; `None` when there is none.

@@ -227,6 +227,11 @@ impl Publisher {
     fn publish(&self, numbers: &[usize]) {
         let mut left: Vec<usize> = numbers.to_vec();
         for node in self.nodes.iter().cycle() {
+            // Asked once, or each message of the batch would wait in turn for a node that is frozen.
+            if block_on(node.reach()).is_err() {
+                thread::sleep(Duration::from_millis(200));
+                continue;
+            }
             let sends = left.iter().map(|number| self.try_publish(node, *number));
             let sent = block_on(futures_util::future::join_all(sends));
             let confirmed: Vec<usize> =
