@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use tokio_postgres::types::ToSql;
 
 pub(super) use self::connect::PostgresUrl;
-use self::connect::{Connected, Problem};
+use self::connect::{Connected, Problem, Purpose};
 use self::rows::{EventColumns, NewEvents, NotificationColumns, event, notification};
 use super::engine::{Engine, EngineError, SWEEP_STEP, random_hex};
 use super::machine::Machine;
@@ -64,7 +64,7 @@ impl Engine for Postgres {
                 *connected = Some(old);
                 return Ok(answers);
             }
-            let new = connect::connect(url).await.map_err(EngineError::from)?;
+            let new = connect::connect(url, Purpose::Write).await.map_err(EngineError::from)?;
             key_found(new.own_key.clone());
             let answers = in_time(transact(&new, machine, batch))
                 .await
@@ -202,7 +202,8 @@ impl PostgresView {
     pub fn open(url: &PostgresUrl) -> Result<Self, String> {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        let connected = runtime.block_on(connect::connect(url)).map_err(|problem| problem.to_string())?;
+        let connected =
+            runtime.block_on(connect::connect(url, Purpose::Read)).map_err(|problem| problem.to_string())?;
         Ok(Self { runtime: Some(runtime), connected })
     }
 

@@ -132,6 +132,29 @@ async fn a_server_that_restarts_dies_or_freezes_costs_no_claim_and_grants_none_t
     assert_eq!(claimed_of(&ledger, "before".to_owned()).await, Held::Accepted);
 }
 
+/// On-call may have a user who can read and nothing else; and a look is no reason to make tables.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_changes_nothing_and_needs_no_right_to_write() {
+    let server = Postgres::shared();
+    let database = Database::new();
+    let error = Reader::open(&config(&database.0)).await.err().expect("no ledger yet");
+    assert!(error.to_string().contains("a worker makes it"), "{error}");
+    let name = database.0.rsplit('/').next().expect("a name");
+    assert_eq!(
+        server.query(name, "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'shirase%'").trim(),
+        "0"
+    );
+
+    granted(&open(&database.0), claim_of(event("e"), &["current.sms"], LONG)).await;
+    server.query(
+        name,
+        "CREATE ROLE looker LOGIN PASSWORD 'looks'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO looker",
+    );
+    let looker = database.0.replace("shirase:", "looker:").replace(server.password(), "looks");
+    let reader = Reader::open(&config(&looker)).await.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(reader.by_id("e").await.expect("readable").len(), 1);
+}
+
 async fn claimed_of(ledger: &Ledger, id: String) -> Held {
     claimed(ledger, claim_of(event(&id), &["current.sms"], LONG)).await.remove(0)
 }

@@ -116,6 +116,10 @@ pub(super) enum Problem {
         "its ledger has schema version {found}, newer than this program's {known}; run the newer version"
     )]
     Newer { found: i64, known: i64 },
+    #[error(
+        "there is no ledger of this version (found {found}, known {known}); a worker makes it and brings it up to date"
+    )]
+    Older { found: i64, known: i64 },
 }
 
 /// The database's own words and code, without the row that it is about (`DETAIL`); else the chain of causes.
@@ -135,6 +139,15 @@ fn described(error: &tokio_postgres::Error) -> String {
     words
 }
 
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A worker's: tables are made and brought up to date.
+    Write,
+    /// Somebody's who looks: nothing is changed, and the user may be one who can only read.
+    Read,
+}
+
 /// A connection with all that is used on it.
 pub(super) struct Connected {
     pub client: Client,
@@ -143,9 +156,9 @@ pub(super) struct Connected {
     pub own_key: Secret,
 }
 
-pub(super) async fn connect(url: &PostgresUrl) -> Result<Connected, Problem> {
+pub(super) async fn connect(url: &PostgresUrl, purpose: Purpose) -> Result<Connected, Problem> {
     let failed = |detail: String| Problem::Connect { url: url.to_string(), detail };
-    match timeout(CONNECT_TIMEOUT, prepare(url)).await {
+    match timeout(CONNECT_TIMEOUT, prepare(url, purpose)).await {
         Ok(Ok(connected)) => Ok(connected),
         Ok(Err(problem)) => Err(failed(with_mend(url, problem.to_string()))),
         Err(_) => Err(failed(format!("no connection within {} s", CONNECT_TIMEOUT.as_secs()))),
@@ -165,12 +178,18 @@ fn with_mend(url: &PostgresUrl, problem: String) -> String {
     )
 }
 
-async fn prepare(url: &PostgresUrl) -> Result<Connected, Problem> {
+async fn prepare(url: &PostgresUrl, purpose: Purpose) -> Result<Connected, Problem> {
     let tls = MakeRustlsConnect::new(tls(url)?);
     let (mut client, connection) = url.config.connect(tls).await?;
     // It ends with the client; how, the client's own calls say.
     tokio::spawn(connection);
-    migrate(&mut client).await?;
+    match purpose {
+        Purpose::Write => {
+            migrate(&mut client).await?;
+            make_key(&client).await?;
+        }
+        Purpose::Read => see_version(&client).await?,
+    }
     // A house may ask for more than `on`, never for less: what is claimed has to survive a crash.
     client.batch_execute("SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'").await?;
     let own_key = own_key(&client).await?;
@@ -206,15 +225,7 @@ async fn migrate(client: &mut Client) -> Result<(), Problem> {
     transaction
         .batch_execute("CREATE TABLE IF NOT EXISTS shirase_meta (name TEXT PRIMARY KEY, value TEXT NOT NULL)")
         .await?;
-    let found = transaction.query_opt("SELECT value FROM shirase_meta WHERE name = 'version'", &[]).await?;
-    let found: i64 = match found {
-        Some(row) => row.try_get::<_, String>(0)?.parse().unwrap_or(i64::MAX),
-        None => 0,
-    };
-    let known = MIGRATIONS.len() as i64;
-    if found > known {
-        return Err(Problem::Newer { found, known });
-    }
+    let (found, known) = (version(transaction.client()).await?, MIGRATIONS.len() as i64);
     for migration in MIGRATIONS.iter().skip(usize::try_from(found).unwrap_or_default()) {
         transaction.batch_execute(migration).await?;
     }
@@ -225,9 +236,32 @@ async fn migrate(client: &mut Client) -> Result<(), Problem> {
     Ok(transaction.commit().await?)
 }
 
-async fn own_key(client: &Client) -> Result<Secret, Problem> {
+/// The schema's version, of one that we know.
+async fn version(client: &Client) -> Result<i64, Problem> {
+    let found = client.query_opt("SELECT value FROM shirase_meta WHERE name = 'version'", &[]).await?;
+    let found: i64 = match found {
+        Some(row) => row.try_get::<_, String>(0)?.parse().unwrap_or(i64::MAX),
+        None => 0,
+    };
+    let known = MIGRATIONS.len() as i64;
+    if found > known { Err(Problem::Newer { found, known }) } else { Ok(found) }
+}
+
+/// That there is a ledger, of this version.
+async fn see_version(client: &Client) -> Result<(), Problem> {
+    let there = client.query_one("SELECT to_regclass('shirase_meta') IS NOT NULL", &[]).await?;
+    let found = if there.try_get(0)? { version(client).await? } else { 0 };
+    let known = MIGRATIONS.len() as i64;
+    if found < known { Err(Problem::Older { found, known }) } else { Ok(()) }
+}
+
+async fn make_key(client: &Client) -> Result<(), Problem> {
     let insert = "INSERT INTO shirase_meta VALUES ('recipient_key', $1) ON CONFLICT (name) DO NOTHING";
     client.execute(insert, &[&random_hex(32)]).await?;
+    Ok(())
+}
+
+async fn own_key(client: &Client) -> Result<Secret, Problem> {
     let row = client.query_one("SELECT value FROM shirase_meta WHERE name = 'recipient_key'", &[]).await?;
     let key: String = row.try_get(0)?;
     key.parse().map_err(|_| Problem::Word(String::new()))
