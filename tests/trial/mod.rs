@@ -108,9 +108,11 @@ impl Trial {
     pub fn wait_settled(&self, patience: Duration) {
         let settled = within(patience, || {
             thread::sleep(Duration::from_millis(100));
-            (self.missing(&BTreeSet::new()).is_empty() && self.is_quiet()).then_some(())
+            self.missing(&BTreeSet::new()).is_empty().then_some(())
         });
         assert!(settled.is_some(), "after {patience:?} still missing: {:?}", self.missing(&BTreeSet::new()));
+        // Told is not yet settled, closed and acknowledged.
+        self.wait_quiet(patience);
     }
 
     /// As [`Self::wait_settled`], for trials in which some events are given up: nothing waits and nothing is in flight, and

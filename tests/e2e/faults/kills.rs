@@ -32,18 +32,23 @@ fn kill_over_and_over(trial: &Trial, workers: &[(&House, &Worker)]) -> usize {
     kills
 }
 
+#[track_caller]
+fn assert_survives_kills(trial: &Trial, workers: &[(&House, &Worker)]) {
+    let publishing = trial.publish(0..EVENTS);
+    let kills = kill_over_and_over(trial, workers);
+    publishing.join().expect("all confirmed");
+    trial.wait_settled(PATIENCE * 3);
+    let account = trial.account(workers[0].1);
+    println!("{kills} kills: {account}");
+    assert!(kills >= 3, "killed {kills} times only");
+    account.assert_all_told();
+}
+
 #[test]
 fn one_worker_on_sqlite_killed_over_and_over_loses_nothing_and_repeats_only_what_was_cut() {
     let trial = trial("killed-sqlite").with(wide);
     let worker = trial.house.start();
-    let publishing = trial.publish(0..EVENTS);
-    let kills = kill_over_and_over(&trial, &[(&trial.house, &worker)]);
-    publishing.join().expect("all confirmed");
-    trial.wait_settled(PATIENCE * 3);
-    let account = trial.account(&worker);
-    println!("{kills} kills: {account}");
-    assert!(kills >= 3, "killed {kills} times only");
-    account.assert_all_told();
+    assert_survives_kills(&trial, &[(&trial.house, &worker)]);
     trial.house.stop_and_assert_empty(&worker);
 }
 
@@ -51,17 +56,11 @@ fn one_worker_on_sqlite_killed_over_and_over_loses_nothing_and_repeats_only_what
 fn one_of_two_workers_on_postgresql_killed_over_and_over_loses_nothing_and_repeats_only_what_was_cut() {
     let ledger = format!("url = \"{}\"", Postgres::shared().create_database("killed"));
     // What a dead worker had claimed is free when its lease is over: the timeout and fifteen seconds.
-    let trial = trial("killed-postgres").with(|house| wide(house).set("ledger", &ledger).timeouts("2s"));
+    let mut trial = trial("killed-postgres").with(|house| wide(house).set("ledger", &ledger).timeouts("2s"));
     let (worker, twin) = (trial.house.start(), trial.house.twin());
     let second = twin.start();
-    let publishing = trial.publish(0..EVENTS);
-    let kills = kill_over_and_over(&trial, &[(&trial.house, &worker), (&twin, &second)]);
-    publishing.join().expect("all confirmed");
-    trial.wait_settled(PATIENCE * 3);
-    let account = trial.account(&worker);
-    println!("{kills} kills: {account}");
-    assert!(kills >= 3, "killed {kills} times only");
-    account.assert_all_told();
+    trial.also(twin.http);
+    assert_survives_kills(&trial, &[(&trial.house, &worker), (&twin, &second)]);
     twin.stop_twin(&second);
     trial.house.stop_and_assert_empty(&worker);
 }
@@ -73,7 +72,7 @@ fn a_worker_that_stood_still_for_longer_than_its_lease_does_not_send_what_anothe
     let ledger = format!("url = \"{}\"", Postgres::shared().create_database("stood_still"));
     let slow =
         |house: House| house.set("ledger", &ledger).timeouts("4s").set("gateway", "rate_per_second = 1");
-    let trial = trial("stood-still").with(slow);
+    let mut trial = trial("stood-still").with(slow);
     let worker = trial.house.start();
     // One goes out at once; the others are claimed and wait for their turns.
     trial.publish(0..WAITING).join().expect("all confirmed");
@@ -83,6 +82,7 @@ fn a_worker_that_stood_still_for_longer_than_its_lease_does_not_send_what_anothe
     assert!(before < WAITING, "stopped too late");
     let twin = trial.house.twin();
     let second = twin.start();
+    trial.also(twin.http);
     // The broker gives up on the first one after two heartbeats, and the ledger when its lease is over.
     trial.wait_taken(WAITING);
     worker.signal("CONT");

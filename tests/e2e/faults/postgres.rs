@@ -13,9 +13,10 @@ fn assert_survives(name: &str, hurt: impl Fn(&Postgres, &House)) {
     let database = Postgres::start();
     let broker = RabbitMq::shared();
     let house = House::new(name).set("ledger", &format!("url = \"{}\"", database.url())).timeouts("5s");
-    let trial = Trial::new(house, &[broker.url()]);
+    let mut trial = Trial::new(house, &[broker.url()]);
     let (worker, twin) = (trial.house.start(), trial.house.twin());
     let second = twin.start();
+    trial.also(twin.http);
     let publishing = trial.publish_paced(0..EVENTS, Duration::from_millis(50));
     trial.wait_taken(EVENTS / 4);
     hurt(&database, &trial.house);
