@@ -22,6 +22,7 @@ use crate::broker::BrokerConfig;
 use crate::dispatch::RetryConfig;
 use crate::gateway::{EmailConfig, SmsConfig};
 use crate::ledger::LedgerConfig;
+use crate::receipts::ReceiptsConfig;
 use crate::template::Brand;
 use crate::worker::{LanesConfig, WorkerConfig};
 
@@ -53,6 +54,9 @@ pub struct Config {
     pub templates: TemplatesConfig,
     /// Metrics and health.
     pub http: HttpConfig,
+    /// What gateways and the mail system say later of a message.
+    #[serde(default)]
+    pub receipts: ReceiptsConfig,
 }
 
 /// `[catalog]`

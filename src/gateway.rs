@@ -1,10 +1,11 @@
 //! Gateways: the ways out. Each kind is one file with its wire shape, its answers and its configuration; everyone else
 //! reads the closed [`Failure`].
 
-mod http;
 mod mail;
 mod outcome;
+pub mod receipt;
 mod relay_url;
+mod sms;
 mod smtp;
 mod turns;
 
@@ -13,27 +14,19 @@ use std::time::Duration;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use url::Url;
 
-pub use self::http::{GatewayUrl, HttpGatewayConfig};
 pub use self::mail::Mailbox;
 pub use self::outcome::{Accepted, Class, Failure, Reason};
+use self::receipt::{Callback, CallbackError, Report};
 pub use self::relay_url::RelayUrl;
+pub use self::sms::{GatewayUrl, HttpGatewayConfig, SmsConfig, SmsGatewayConfig, SmsKindConfig};
 pub use self::smtp::RelayConfig;
 use self::turns::Turns;
 use crate::config::Span;
 use crate::event::Lane;
 use crate::plan::{Address, Channel};
 use crate::template::Message;
-
-/// `[sms]`
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SmsConfig {
-    /// Prefixes of Japanese mobile numbers that get SMS.
-    pub prefixes: Vec<String>,
-    /// Tried in order.
-    pub gateways: Vec<HttpGatewayConfig>,
-}
 
 /// `[email]`
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -73,6 +66,8 @@ pub struct Letter<'a> {
     pub message: &'a Message,
     /// For the mail's `Date`.
     pub now: Timestamp,
+    /// How long the message is worth anything: until the event's deadline.
+    pub valid_for: Duration,
 }
 
 /// A configured way out.
@@ -92,7 +87,7 @@ pub struct Turn<'a> {
 }
 
 enum Kind {
-    Http(Box<http::HttpGateway>),
+    Sms(Box<sms::SmsGateway>),
     Smtp(Box<smtp::Relay>),
 }
 
@@ -105,20 +100,20 @@ pub struct BuildError {
 }
 
 impl Gateway {
-    /// An SMS gateway.
+    /// An SMS gateway. `receipts` is the public base URL of our receipts listener, where there is one.
     ///
     /// # Errors
-    /// When its HTTP client cannot be built.
-    pub fn sms(config: &HttpGatewayConfig) -> Result<Self, BuildError> {
-        let kind = http::HttpGateway::new(config)
-            .map_err(|error| BuildError { name: config.name.clone(), detail: error.to_string() })?;
+    /// When its HTTP client cannot be built from the configuration.
+    pub fn sms(config: &SmsGatewayConfig, receipts: Option<&Url>) -> Result<Self, BuildError> {
+        let common = &config.common;
+        let kind = sms::SmsGateway::new(config, receipts.and_then(|base| callback(base, &common.name)))?;
         Ok(Self {
-            name: config.name.clone(),
-            timeout: config.timeout.0,
-            on_unknown: config.on_unknown,
-            unknown_wait: config.unknown_wait.0,
-            turns: Turns::new(config.rate_per_second),
-            kind: Kind::Http(Box::new(kind)),
+            name: common.name.clone(),
+            timeout: common.timeout.0,
+            on_unknown: common.on_unknown,
+            unknown_wait: common.unknown_wait.0,
+            turns: Turns::new(common.rate_per_second),
+            kind: Kind::Sms(Box::new(kind)),
         })
     }
 
@@ -147,7 +142,7 @@ impl Gateway {
     /// The channel that it serves.
     pub fn channel(&self) -> Channel {
         match self.kind {
-            Kind::Http(_) => Channel::Sms,
+            Kind::Sms(_) => Channel::Sms,
             Kind::Smtp(_) => Channel::Email,
         }
     }
@@ -181,7 +176,7 @@ impl Gateway {
         }
         let turn = async {
             let place = match &self.kind {
-                Kind::Http(_) => None,
+                Kind::Sms(_) => None,
                 Kind::Smtp(relay) => Some(relay.place(lane).await),
             };
             self.turns.next(lane).await;
@@ -196,23 +191,49 @@ impl Gateway {
     /// [`Failure`]: how it ended, classified by the kind, which alone knows its answers.
     pub async fn send(&self, letter: &Letter<'_>, turn: Turn<'_>) -> Result<Accepted, Failure> {
         let result = match &self.kind {
-            Kind::Http(http) => http.send(letter).await,
+            Kind::Sms(sms) => sms.send(letter).await,
             Kind::Smtp(relay) => relay.send(letter, self.timeout).await,
         };
         drop(turn.place);
         result
     }
 
+    /// Whether it tells later what became of a message, in a way that can be told from forgeries.
+    pub fn takes_receipts(&self) -> bool {
+        match &self.kind {
+            Kind::Sms(sms) => sms.verifies_receipts(),
+            Kind::Smtp(_) => false,
+        }
+    }
+
+    /// Verifies a callback and reads what it says.
+    ///
+    /// # Errors
+    /// [`CallbackError`]: it is not the vendor's, or not to be understood.
+    pub fn receipts(&self, callback: &Callback<'_>) -> Result<Vec<Report>, CallbackError> {
+        match &self.kind {
+            Kind::Sms(sms) => sms.receipts(callback),
+            Kind::Smtp(_) => Err(CallbackError::Forged),
+        }
+    }
+
     /// Tries the connection without sending anything.
     ///
     /// # Errors
     /// [`Failure`].
-    pub async fn probe(&self) -> Result<(), Failure> {
+    pub async fn probe(&self, now: Timestamp) -> Result<(), Failure> {
         match &self.kind {
-            Kind::Http(http) => http.probe().await,
+            Kind::Sms(sms) => sms.probe(now).await,
             Kind::Smtp(relay) => relay.probe(self.timeout).await,
         }
     }
+}
+
+/// Where a gateway is told to send its receipts to.
+fn callback(base: &Url, name: &str) -> Option<Url> {
+    let mut url = base.clone();
+    url.path_segments_mut().ok()?.pop_if_empty().extend(["receipts", name]);
+    Some(url)
 }
 
 /// Every configured gateway, by channel, in order.
@@ -226,9 +247,10 @@ impl Gateways {
     ///
     /// # Errors
     /// The first that cannot be built.
-    pub fn new(sms: &SmsConfig, email: &EmailConfig) -> Result<Self, BuildError> {
+    pub fn new(sms: &SmsConfig, email: &EmailConfig, receipts: Option<&Url>) -> Result<Self, BuildError> {
+        let gateway = |config| Gateway::sms(config, receipts);
         Ok(Self {
-            sms: sms.gateways.iter().map(Gateway::sms).collect::<Result<_, _>>()?,
+            sms: sms.gateways.iter().map(gateway).collect::<Result<_, _>>()?,
             email: email
                 .relays
                 .iter()

@@ -13,6 +13,7 @@
 //! | [`template`] | render: notifications → messages. Pure once loaded |
 //! | [`ledger`] | durable claims and settlements. The only one that names SQL |
 //! | [`gateway`] | hand a message to a vendor or relay, and classify its answer |
+//! | [`receipts`] | what gateways say later of a message, over HTTP |
 //! | [`telemetry`] | one function a happening: log line and metric |
 //! | [`admin`] | metrics and health over HTTP |
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
@@ -43,6 +44,7 @@ pub mod event;
 pub mod gateway;
 pub mod ledger;
 pub mod plan;
+pub mod receipts;
 pub mod sandbox;
 pub mod telemetry;
 pub mod template;

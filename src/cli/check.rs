@@ -38,7 +38,7 @@ impl Check {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let house = House::load(self.config.config.as_deref())?;
         let mut checked = rehearse(&house)?;
-        match Gateways::new(&house.config.sms, &house.config.email) {
+        match house.gateways() {
             Err(error) => checked.findings.push(error.to_string()),
             Ok(gateways) if self.connect => checked.findings.extend(connections(&house, &gateways).await),
             Ok(_) => {}
@@ -86,7 +86,7 @@ async fn connections(house: &House, gateways: &Gateways) -> Vec<String> {
     }
     findings.extend(ledger(&config.ledger).await.map(|trouble| format!("ledger.url: {trouble}")));
     for gateway in gateways.iter() {
-        if let Err(failure) = gateway.probe().await {
+        if let Err(failure) = gateway.probe(Clock::system().now()).await {
             let section = if gateway.channel() == Channel::Sms { "sms.gateways" } else { "email.relays" };
             findings.push(format!("{section} \"{}\": {failure}", gateway.name()));
         }

@@ -16,6 +16,7 @@ use super::{ConfigArg, NOT_IN_ORDER, examples, signals};
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Disposition, Incoming, NotificationResult, Report, Revive};
 use crate::event::{Lane, RawEvent, peek};
+use crate::gateway::{HttpGatewayConfig, SmsKindConfig};
 use crate::sandbox::{Page, Sample, Sandbox};
 use crate::worker::Stop;
 
@@ -73,10 +74,9 @@ async fn house(config: Option<&Path>, sandbox: &Sandbox) -> anyhow::Result<House
     let smtp = sandbox.start_smtp(loopback).await.context("the sandbox's SMTP server")?;
     let mut house = House::load(config)?;
     for gateway in &mut house.config.sms.gateways {
-        gateway.url = format!("http://{sms}/sms/{}", gateway.name).parse()?;
-        gateway.authorization = None;
-        gateway.fields = Default::default();
-        gateway.rate_per_second = None;
+        let url = format!("http://{sms}/sms/{}", gateway.common.name).parse()?;
+        gateway.kind = SmsKindConfig::Http(HttpGatewayConfig::at(url));
+        gateway.common.rate_per_second = None;
     }
     for relay in &mut house.config.email.relays {
         relay.url = format!("smtp://{smtp}").parse()?;

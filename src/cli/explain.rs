@@ -101,7 +101,9 @@ fn phone(event: &Event) -> String {
 fn route(house: &House, notification: &Notification, message: &Message) -> Value {
     let channel = notification.address.channel();
     let gateways: Vec<&str> = match channel {
-        Channel::Sms => house.config.sms.gateways.iter().map(|gateway| gateway.name.as_str()).collect(),
+        Channel::Sms => {
+            house.config.sms.gateways.iter().map(|gateway| gateway.common.name.as_str()).collect()
+        }
         Channel::Email => house.config.email.relays.iter().map(|relay| relay.name.as_str()).collect(),
     };
     let size = match message {

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::{Config, process_environment};
 use crate::dispatch::{Dispatcher, Schedule, Underway};
 use crate::event::Catalog;
-use crate::gateway::Gateways;
+use crate::gateway::{BuildError, GatewayUrl, Gateways};
 use crate::ledger::Ledger;
 use crate::template::TemplateSet;
 
@@ -46,13 +46,21 @@ impl House {
         Ok((config, catalog))
     }
 
+    /// The ways out.
+    ///
+    /// # Errors
+    /// When one of them cannot be built from the configuration.
+    pub fn gateways(&self) -> Result<Gateways, BuildError> {
+        let receipts = self.config.receipts.public_url.as_ref().map(GatewayUrl::url);
+        Gateways::new(&self.config.sms, &self.config.email, receipts)
+    }
+
     /// The pipeline.
     ///
     /// # Errors
     /// When the ledger cannot be opened or a gateway cannot be built.
     pub fn dispatcher(self, clock: Clock) -> anyhow::Result<Arc<Dispatcher>> {
-        let gateways =
-            Gateways::new(&self.config.sms, &self.config.email).map_err(|error| Usage(error.to_string()))?;
+        let gateways = self.gateways().map_err(|error| Usage(error.to_string()))?;
         let ledger = Ledger::open(&self.config.ledger, &Clock::steady())
             .map_err(|error| Usage(format!("ledger.url: {error}")))?;
         Ok(Arc::new(Dispatcher {

@@ -131,7 +131,7 @@ fn across(config: &Config) -> Vec<(String, String)> {
         .gateways
         .iter()
         .enumerate()
-        .map(|(index, gateway)| (format!("sms.gateways.{index}"), &gateway.name));
+        .map(|(index, gateway)| (format!("sms.gateways.{index}"), &gateway.common.name));
     let relays = config
         .email
         .relays
@@ -170,10 +170,8 @@ fn across(config: &Config) -> Vec<(String, String)> {
         }
     }
     for (index, gateway) in config.sms.gateways.iter().enumerate() {
-        for status in gateway.answers.keys().filter(|status| !is_status(status)) {
-            let message = "is no HTTP status; write it as \"422\"".to_owned();
-            problems.push((format!("sms.gateways.{index}.answers.{status}"), message));
-        }
+        let below = |(key, message): (String, String)| (format!("sms.gateways.{index}.{key}"), message);
+        problems.extend(gateway.problems().into_iter().map(below));
     }
     for (key, name) in
         [("broker.prefix", &config.broker.prefix), ("broker.exchange", &config.broker.exchange)]
@@ -189,17 +187,13 @@ fn across(config: &Config) -> Vec<(String, String)> {
 /// AMQP bounds names at 255 bytes; ours add a lane and a step.
 const MAX_NAME: usize = 200;
 
-fn is_status(text: &str) -> bool {
-    text.parse::<u16>().is_ok_and(|status| (100..600).contains(&status))
-}
-
 /// Lengths of time that do not go together.
 fn times(config: &Config) -> Vec<(String, String)> {
     let mut problems = Vec::new();
     let gateways = config.sms.gateways.iter().enumerate();
     let timeouts = gateways.flat_map(|(index, gateway)| {
         let key = |name: &str| format!("sms.gateways.{index}.{name}");
-        [(key("timeout"), gateway.timeout), (key("connect_timeout"), gateway.connect_timeout)]
+        [(key("timeout"), gateway.common.timeout), (key("connect_timeout"), gateway.common.connect_timeout)]
     });
     let relays = config.email.relays.iter().enumerate();
     let relays = relays.map(|(index, relay)| (format!("email.relays.{index}.timeout"), relay.timeout));

@@ -1,6 +1,7 @@
 use std::fs;
 
 use super::*;
+use crate::gateway::{HttpGatewayConfig, SmsKindConfig};
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     let dir = tempfile::tempdir().expect("a folder");
@@ -9,6 +10,11 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     Config::load(Some(&path), environment)
         .map_err(|error| error.to_string().replace(&path.display().to_string(), "house.toml"))
+}
+
+fn http(config: &Config) -> &HttpGatewayConfig {
+    let SmsKindConfig::Http(http) = &config.sms.gateways[0].kind;
+    http
 }
 
 #[test]
@@ -42,7 +48,7 @@ fn a_file_goes_over_the_built_in_and_the_environment_over_both() {
     assert_eq!(config.broker.urls.len(), 2);
     assert_eq!(config.lanes.critical.prefetch, 7);
     assert_eq!(config.brand.phone, "0120");
-    assert!(config.sms.gateways[0].url.to_string().contains(":1/"));
+    assert!(http(&config).url.to_string().contains(":1/"));
 }
 
 #[test]
@@ -116,7 +122,7 @@ fn secrets_come_from_files_and_never_print() {
         secret.display().to_string()
     );
     let config = load(&text, &[]).expect("in order");
-    assert_eq!(config.sms.gateways[0].authorization.as_ref().map(Secret::reveal), Some("Bearer hunter2"));
+    assert_eq!(http(&config).authorization.as_ref().map(Secret::reveal), Some("Bearer hunter2"));
     assert!(!format!("{config:?}").contains("hunter2"));
 
     let error = load("[ledger]\nrecipient_key_file = \"/nowhere/key\"\n", &[]).expect_err("not there");

@@ -197,7 +197,9 @@ impl<'a> Pass<'a> {
     async fn attempt(&mut self, gateway: &Gateway, turn: Turn<'_>) -> Result<Accepted, Failure> {
         let (address, message) = (&self.job.notification.address, &self.job.rendered.message);
         let now = self.dispatcher.clock.now();
-        let letter = Letter { reference: &self.reference, address, message, now };
+        let left = self.journey.event.deadline.duration_since(now);
+        let valid_for = Duration::try_from(left).unwrap_or_default();
+        let letter = Letter { reference: &self.reference, address, message, now, valid_for };
         let started = Instant::now();
         let result = gateway.send(&letter, turn).await;
         let took = started.elapsed();

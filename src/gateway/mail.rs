@@ -118,6 +118,8 @@ fn address(address: &EmailAddress) -> Address {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use mail_parser::MessageParser;
 
     use super::*;
@@ -130,7 +132,13 @@ mod tests {
             html: html.map(str::to_owned),
         };
         let now = "2026-11-22T06:04:05Z".parse().expect("a time");
-        let letter = Letter { reference: "abc123", address: &address, message: &message, now };
+        let letter = Letter {
+            reference: "abc123",
+            address: &address,
+            message: &message,
+            now,
+            valid_for: Duration::from_secs(60),
+        };
         build(&letter, &"お知らせ <no-reply@example.jp>".parse().expect("a mailbox"))
             .unwrap_or_else(|error| panic!("{error}"))
     }

@@ -7,6 +7,15 @@ use std::time::Duration;
 pub struct Accepted {
     /// The gateway's own id of the message, for receipts and questions to the vendor.
     pub provider_id: Option<String>,
+    /// SMS segments as the gateway will bill them, where its answer says so.
+    pub segments: Option<u32>,
+}
+
+impl Accepted {
+    /// With the gateway's id of the message.
+    pub fn with_id(provider_id: Option<String>) -> Self {
+        Self { provider_id, segments: None }
+    }
 }
 
 /// What can be done about a failure.

@@ -153,7 +153,7 @@ impl Relay {
         let mail = build(letter, &self.from)?;
         let mut stage = Stage::Connect;
         match timeout(patience, self.deliver(&mail, &mut stage)).await {
-            Ok(result) => result.map(|()| Accepted { provider_id: Some(mail.message_id) }),
+            Ok(result) => result.map(|()| Accepted::with_id(Some(mail.message_id))),
             Err(_) => Err(lost(stage, Reason::Timeout)),
         }
     }

@@ -23,6 +23,8 @@ const TEXT: &str = "【サンプル銀行】本文-sEcReT";
 pub const REFERENCE: &str = "0123456789abcdef0123456789abcdef";
 
 /// Long enough for any answer that comes, short enough to wait for one that does not.
+pub const VALID_FOR: Duration = Duration::from_secs(600);
+
 pub const TIMEOUT: Duration = Duration::from_secs(2);
 
 pub fn sms_gateway(url: &str, variables: &[(&str, &str)]) -> Gateway {
@@ -37,8 +39,8 @@ pub fn sms_gateway(url: &str, variables: &[(&str, &str)]) -> Gateway {
         .collect();
     let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     let mut config = house::config(&variables).sms.gateways.remove(0);
-    config.timeout = Span(TIMEOUT);
-    Gateway::sms(&config).unwrap_or_else(|error| panic!("{error}"))
+    config.common.timeout = Span(TIMEOUT);
+    Gateway::sms(&config, None).unwrap_or_else(|error| panic!("{error}"))
 }
 
 pub fn relay(url: &str) -> Gateway {
@@ -53,7 +55,13 @@ pub async fn send_sms(gateway: &Gateway) -> Result<Accepted, Failure> {
     let message = Message::Sms { text: TEXT.to_owned() };
     hand_over(
         gateway,
-        &Letter { reference: REFERENCE, address: &address, message: &message, now: house::time() },
+        &Letter {
+            reference: REFERENCE,
+            address: &address,
+            message: &message,
+            now: house::time(),
+            valid_for: VALID_FOR,
+        },
     )
     .await
 }
@@ -75,7 +83,9 @@ pub async fn send_mail_to(gateway: &Gateway, to: &str, reference: &str) -> Resul
         text: "本文-sEcReT\n.点で始まる行\n..\n終わり".to_owned(),
         html: Some("<p>本文-sEcReT</p>".to_owned()),
     };
-    hand_over(gateway, &Letter { reference, address: &address, message: &message, now: house::time() }).await
+    let now = house::time();
+    hand_over(gateway, &Letter { reference, address: &address, message: &message, now, valid_for: VALID_FOR })
+        .await
 }
 
 /// Nothing of the message, the address, the credentials or the server's words.
@@ -93,7 +103,7 @@ fn echo(status: u16, headers: &[(&str, &str)]) -> Reply {
 }
 
 fn accepted(id: Option<&str>) -> Result<Accepted, Failure> {
-    Ok(Accepted { provider_id: id.map(str::to_owned) })
+    Ok(Accepted::with_id(id.map(str::to_owned)))
 }
 
 #[tokio::test]
@@ -282,17 +292,17 @@ async fn an_http_connection_is_used_again_and_replaced_when_the_server_has_close
 #[tokio::test]
 async fn a_probe_sends_nothing() {
     let server = Http::always(answer(405, &[], "")).await;
-    sms_gateway(&server.url(), &[]).probe().await.expect("it listens");
+    sms_gateway(&server.url(), &[]).probe(house::time()).await.expect("it listens");
     assert!(
         server.requests().iter().all(|request| request.body.is_empty() && !request.line.starts_with("POST"))
     );
 
     let server = Smtp::start(|_, _, _| None).await;
-    relay(&server.url()).probe().await.expect("it listens");
+    relay(&server.url()).probe(house::time()).await.expect("it listens");
     assert!(server.mails().is_empty());
     join_all([Stage::Greeting, Stage::Ehlo].map(async |stage| {
         let server = Smtp::at(stage, Reply::Silence).await;
-        let failure = relay(&server.url()).probe().await.expect_err("silent");
+        let failure = relay(&server.url()).probe(house::time()).await.expect_err("silent");
         assert_eq!((failure.class, failure.reason), (Class::Retryable, Reason::Timeout), "{stage:?}");
     }))
     .await;

@@ -16,7 +16,7 @@ use shirase::dispatch::{
     DeadReason, Dispatcher, Disposition, Incoming, NotificationReport, Report, Revive, Schedule, Underway,
 };
 use shirase::event::{BadReason, RawEvent};
-use shirase::gateway::{Gateways, OnUnknown};
+use shirase::gateway::{Gateways, HttpGatewayConfig, OnUnknown, SmsGatewayConfig, SmsKindConfig};
 use shirase::ledger::{Fate, Ledger, Receipt, ReceiptAnswer};
 use shirase::sandbox::{Sandbox, SmsFault};
 use shirase::template::TemplateSet;
@@ -60,7 +60,7 @@ async fn world_with(
     let dispatcher = Dispatcher {
         catalog: house::CATALOG.clone(),
         templates,
-        gateways: Gateways::new(&config.sms, &config.email).unwrap_or_else(|error| panic!("{error}")),
+        gateways: Gateways::new(&config.sms, &config.email, None).unwrap_or_else(|error| panic!("{error}")),
         ledger: Ledger::open(&config.ledger, ledger_clock).unwrap_or_else(|error| panic!("{error}")),
         clock,
         brand: config.brand,
@@ -80,12 +80,17 @@ fn sms_through(config: &mut Config, servers: &[&Http]) {
         .enumerate()
         .map(|(index, server)| {
             let mut gateway = template.clone();
-            gateway.name = format!("gateway-{}", index + 1);
-            gateway.url = server.url().parse().expect("a URL");
-            gateway.timeout = Span(Duration::from_secs(2));
+            gateway.common.name = format!("gateway-{}", index + 1);
+            http(&mut gateway).url = server.url().parse().expect("a URL");
+            gateway.common.timeout = Span(Duration::from_secs(2));
             gateway
         })
         .collect();
+}
+
+fn http(gateway: &mut SmsGatewayConfig) -> &mut HttpGatewayConfig {
+    let SmsKindConfig::Http(http) = &mut gateway.kind;
+    http
 }
 
 fn mail_through(config: &mut Config, server: &Smtp) {
@@ -376,7 +381,7 @@ async fn the_next_gateway_takes_what_the_first_surely_did_not() {
     let second = Http::always(echo(200)).await;
     let world = world(|config| {
         sms_through(config, &[&second, &second]);
-        config.sms.gateways[0].url =
+        http(&mut config.sms.gateways[0]).url =
             format!("http://127.0.0.1:{}/", crate::support::free_port()).parse().expect("a URL");
     })
     .await;
@@ -397,10 +402,8 @@ async fn a_text_taken_for_spam_is_never_sent_that_way_again() {
     let world = world(|config| {
         sms_through(config, &[&first, &second]);
         for gateway in &mut config.sms.gateways {
-            gateway.answers = house::config(&[("SMS__GATEWAYS__0__ANSWERS__451", "filtered")]).sms.gateways
-                [0]
-            .answers
-            .clone();
+            let mut filtering = house::config(&[("SMS__GATEWAYS__0__ANSWERS__451", "filtered")]);
+            http(gateway).answers = http(&mut filtering.sms.gateways[0]).answers.clone();
         }
     })
     .await;
@@ -440,7 +443,7 @@ async fn an_answer_that_never_came_goes_to_the_next_gateway_where_the_house_want
     let (first, second) = (Http::always(cut()).await, Http::always(echo(200)).await);
     let world = world(|config| {
         sms_through(config, &[&first, &second]);
-        config.sms.gateways[0].on_unknown = OnUnknown::Failover;
+        config.sms.gateways[0].common.on_unknown = OnUnknown::Failover;
     })
     .await;
     let report = world.dispatch(&login(true), 0).await;
@@ -460,8 +463,8 @@ async fn receipt(world: &World, gateway: &Http, fate: Fate) -> ReceiptAnswer {
 async fn waiting_world(gateway: &Http, fallback_after: u64) -> World {
     world(|config| {
         sms_through(config, &[gateway]);
-        config.sms.gateways[0].on_unknown = OnUnknown::Wait;
-        config.sms.gateways[0].unknown_wait = Span::seconds(100);
+        config.sms.gateways[0].common.on_unknown = OnUnknown::Wait;
+        config.sms.gateways[0].common.unknown_wait = Span::seconds(100);
         config.retry.schedule = [5, 30, 120].map(Span::seconds).to_vec();
         config.retry.fallback_after = Span::seconds(fallback_after);
     })
@@ -538,7 +541,7 @@ async fn what_waits_for_its_turn_under_our_own_rate_is_not_sent_after_its_deadli
         Clock::from_fn(move || house::time() + SignedDuration::try_from(begun.elapsed()).expect("short"));
     let world = world_at(clock, house::templates(), |config| {
         sms_through(config, &[&gateway]);
-        config.sms.gateways[0].rate_per_second = std::num::NonZeroU32::new(1);
+        config.sms.gateways[0].common.rate_per_second = std::num::NonZeroU32::new(1);
     })
     .await;
     // Worthless before most of their turns come.

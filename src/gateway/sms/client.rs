@@ -1,0 +1,101 @@
+//! The network side of all SMS gateways: one request, one bounded answer. Redirects are never followed: a text must not go
+//! where nobody configured it to.
+
+use std::error::Error;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Certificate, Response, redirect};
+use url::form_urlencoded::Serializer;
+
+use super::super::{Class, Failure, Reason};
+use super::SmsGatewayConfig;
+use super::wire::{Answer, Body, Request};
+
+/// An answer longer than this is not read on: it only has to hold an id and a code.
+pub(super) const MAX_ANSWER_BYTES: usize = 64 * 1024;
+
+pub(super) struct Client(reqwest::Client);
+
+impl Client {
+    /// # Errors
+    /// In words, when the configured certificates or the system's TLS cannot be used.
+    pub fn new(config: &SmsGatewayConfig) -> Result<Self, String> {
+        let mut builder = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .timeout(config.common.timeout.0)
+            .connect_timeout(config.common.connect_timeout.0)
+            .tcp_nodelay(true)
+            .user_agent(concat!("shirase/", env!("CARGO_PKG_VERSION")));
+        if let Some(pem) = &config.common.ca {
+            let certificates = Certificate::from_pem_bundle(pem.reveal().as_bytes());
+            let certificates = certificates.ok().filter(|found| !found.is_empty());
+            let certificates = certificates.ok_or("ca: holds no certificate in PEM form")?;
+            builder = certificates.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate);
+        }
+        builder.build().map(Self).map_err(|_| "the HTTP client could not be built".to_owned())
+    }
+
+    /// Sends a request and reads its answer.
+    ///
+    /// # Errors
+    /// [`Failure`] when there was none.
+    pub async fn ask(&self, request: Request) -> Result<Answer, Failure> {
+        let mut builder = self.0.request(request.method, request.url);
+        for (name, value) in request.headers {
+            builder = builder.header(name, value);
+        }
+        let builder = match request.body {
+            Body::Empty => builder,
+            Body::Json(body) => builder.json(&body),
+            Body::Form(fields) => builder
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(Serializer::new(String::new()).extend_pairs(fields).finish()),
+        };
+        let answer = builder.send().await.map_err(|error| failure(&error))?;
+        Ok(read(answer).await)
+    }
+}
+
+async fn read(mut answer: Response) -> Answer {
+    let (status, retry_after) = (answer.status().as_u16(), retry_after(&answer));
+    let mut body = Vec::new();
+    let whole = loop {
+        match answer.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER_BYTES => body.extend_from_slice(&chunk),
+            Ok(None) => break true,
+            Ok(Some(_)) | Err(_) => break false,
+        }
+    };
+    Answer { status, retry_after, body, whole }
+}
+
+/// `Retry-After` in seconds; its form as a date is too rare to be worth a clock here.
+fn retry_after(answer: &Response) -> Option<Duration> {
+    let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// Nothing was written when connecting failed; after that, nobody knows.
+fn failure(error: &reqwest::Error) -> Failure {
+    if error.is_connect() {
+        let tls = chain(error)
+            .any(|cause| cause.to_string().contains("certificate") || cause.to_string().contains("tls"));
+        let reason = if tls { Reason::Tls } else { Reason::Connect };
+        return Failure::new(Class::Retryable, reason, "no connection");
+    }
+    if error.is_builder() {
+        return Failure::new(Class::Permanent, Reason::Build, "the request could not be built");
+    }
+    if error.is_timeout() {
+        return Failure::new(Class::Unknown, Reason::Timeout, "no answer in time");
+    }
+    if chain(error).any(|cause| cause.to_string().contains("invalid HTTP")) {
+        return Failure::new(Class::Unknown, Reason::Garbage, "the answer is no HTTP");
+    }
+    Failure::new(Class::Unknown, Reason::Cut, "the connection ended before the answer")
+}
+
+fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
+    std::iter::successors(error.source(), |error| (*error).source())
+}

@@ -1,0 +1,130 @@
+//! `[sms]` and `[[sms.gateways]]`: what all kinds have in common here, the rest beside each kind.
+
+use std::borrow::Cow;
+use std::num::NonZeroU32;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::super::{OnUnknown, default_unknown_wait};
+use super::http::HttpGatewayConfig;
+use crate::config::{Secret, Span};
+
+/// `[sms]`
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SmsConfig {
+    /// Prefixes of Japanese mobile numbers that get SMS.
+    pub prefixes: Vec<String>,
+    /// Tried in order.
+    pub gateways: Vec<SmsGatewayConfig>,
+}
+
+/// One of `[[sms.gateways]]`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct SmsGatewayConfig {
+    /// What all kinds have.
+    #[serde(flatten)]
+    pub common: CommonConfig,
+    /// How it speaks, with what that kind needs.
+    #[serde(flatten)]
+    pub kind: KindConfig,
+}
+
+/// What every SMS gateway has, whatever its kind.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+pub struct CommonConfig {
+    /// Name in metrics and logs, and in the address for its receipts.
+    pub name: String,
+    /// Number of requests a second; no limit without it.
+    #[schemars(range(min = 1))]
+    pub rate_per_second: Option<NonZeroU32>,
+    /// One attempt, from connecting to the answer's end.
+    #[serde(default = "super::default_timeout")]
+    pub timeout: Span,
+    /// Connecting alone.
+    #[serde(default = "default_connect_timeout")]
+    pub connect_timeout: Span,
+    /// When the answer never came.
+    #[serde(default)]
+    pub on_unknown: OnUnknown,
+    /// With `on_unknown = "wait"`: how long.
+    #[serde(default = "default_unknown_wait")]
+    pub unknown_wait: Span,
+    /// Certificates (PEM) of a private authority that are trusted beside the system's.
+    pub ca: Option<Secret>,
+}
+
+fn default_connect_timeout() -> Span {
+    Span::seconds(3)
+}
+
+/// How an SMS gateway speaks.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub enum KindConfig {
+    /// JSON or a form over HTTP, as configured.
+    Http(HttpGatewayConfig),
+}
+
+impl SmsGatewayConfig {
+    /// What one key alone cannot show: keys below the gateway's, and what is wrong with them.
+    pub fn problems(&self) -> Vec<(String, String)> {
+        match &self.kind {
+            KindConfig::Http(kind) => kind.problems(),
+        }
+    }
+}
+
+type KindSchema = fn(&mut SchemaGenerator) -> Schema;
+
+/// Every kind and the schema of its own keys.
+const KINDS: [(&str, KindSchema); 1] = [("http", HttpGatewayConfig::json_schema)];
+
+/// One schema a kind, so that a wrong key is reported as wrong for that kind, not for all of them.
+impl JsonSchema for SmsGatewayConfig {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "sms-gateway".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+        let common = CommonConfig::json_schema(generator).to_value();
+        let choices: Vec<Value> = KINDS
+            .iter()
+            .map(|(name, schema)| {
+                let own = schema(generator).to_value();
+                json!({
+                    "if": {"properties": {"kind": {"const": name}}, "required": ["kind"]},
+                    "then": both(&common, &own),
+                })
+            })
+            .collect();
+        json_schema!({
+            "type": "object",
+            "properties": {"kind": {"enum": names}},
+            "required": ["kind"],
+            "allOf": choices
+        })
+    }
+}
+
+/// The keys of both, and no others.
+fn both(common: &Value, own: &Value) -> Value {
+    let fields =
+        |name: &str| [common, own].map(|schema| schema[name].as_object().cloned().unwrap_or_default());
+    let properties: Map<String, Value> = [("kind".to_owned(), json!(true))]
+        .into_iter()
+        .chain(fields("properties").into_iter().flatten())
+        .collect();
+    let required: Vec<Value> = [common, own]
+        .iter()
+        .flat_map(|schema| schema["required"].as_array().cloned().unwrap_or_default())
+        .collect();
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
