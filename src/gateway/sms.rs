@@ -4,6 +4,7 @@
 mod client;
 mod config;
 mod http;
+mod receipt_auth;
 mod url;
 mod wire;
 
