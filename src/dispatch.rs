@@ -69,12 +69,15 @@ pub struct Dispatcher {
     pub schedule: Schedule,
     /// When the other channel takes over from one in lasting trouble.
     pub fallback_after: Duration,
+    /// How long an event is kept in case a receipt says that its message was not delivered.
+    pub keep_for: Duration,
     /// What is being worked on.
     pub underway: Underway,
 }
 
 /// An event on its way: what its steps share.
 struct Journey<'a> {
+    raw: &'a RawEvent,
     event: &'a Event,
     record: EventRecord,
     revive: Revive,
@@ -125,7 +128,8 @@ impl Dispatcher {
         };
 
         let (lane, revive, alone) = (incoming.lane, incoming.revive, notifications.len() == 1);
-        let journey = Journey { event: &event, record, revive, pseudonyms, lane, alone };
+        let raw = &incoming.raw;
+        let journey = Journey { raw, event: &event, record, revive, pseudonyms, lane, alone };
         let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
         let (held, deaths) = match self.ledger.claim(claim).await? {
             ClaimAnswer::Open { held, deaths } => (held, deaths),

@@ -73,6 +73,7 @@ impl House {
             prefixes: self.config.sms.prefixes,
             schedule: Schedule::new(&self.config.retry),
             fallback_after: self.config.retry.fallback_after.0,
+            keep_for: self.config.receipts.keep.0,
             underway: Underway::default(),
         }))
     }
