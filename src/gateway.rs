@@ -106,7 +106,7 @@ impl Gateway {
     /// When its HTTP client cannot be built from the configuration.
     pub fn sms(config: &SmsGatewayConfig, receipts: Option<&Url>) -> Result<Self, BuildError> {
         let common = &config.common;
-        let kind = sms::SmsGateway::new(config, receipts.and_then(|base| callback(base, &common.name)))?;
+        let kind = sms::SmsGateway::new(config, receipts.and_then(|base| callback_url(base, &common.name)))?;
         Ok(Self {
             name: common.name.clone(),
             timeout: common.timeout.0,
@@ -230,7 +230,7 @@ impl Gateway {
 }
 
 /// Where a gateway is told to send its receipts to.
-fn callback(base: &Url, name: &str) -> Option<Url> {
+pub fn callback_url(base: &Url, name: &str) -> Option<Url> {
     let mut url = base.clone();
     url.path_segments_mut().ok()?.pop_if_empty().extend(["receipts", name]);
     Some(url)

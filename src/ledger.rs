@@ -36,7 +36,7 @@ pub use self::operation::{
 };
 pub use self::pseudonym::Pseudonyms;
 use self::story::View;
-pub use self::story::{NotificationStory, Reader, Story, ViewError};
+pub use self::story::{NotificationStory, Reader, ReceiptStory, Story, ViewError};
 pub use self::url::LedgerUrl;
 use crate::config::{Secret, Span};
 

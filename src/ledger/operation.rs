@@ -162,7 +162,7 @@ impl Attempt {
     }
 
     /// What a receipt said, for a line that is one.
-    pub fn as_receipt(&self) -> Option<&str> {
+    pub(super) fn as_receipt(&self) -> Option<&str> {
         self.outcome.strip_prefix(Self::RECEIPT)
     }
 }
