@@ -200,7 +200,10 @@ fn what_did_not_arrive_was_not_told() {
     assert_eq!(head(story("done", lost)), "01JD2Q: not told: a gateway took it, but it did not arrive");
     let half = || vec![one("current.sms", "undelivered"), one("current.email", "accepted")];
     assert_eq!(head(story("done", half())), "01JD2Q: told, but not through current.sms");
-    assert_eq!(head(story("open", half())), "01JD2Q: not finished; told so far through current.email");
+    assert_eq!(
+        head(story("open", half())),
+        "01JD2Q: not finished: current.sms did not arrive; told so far through current.email"
+    );
     let dead = Story { reason: Some("refused".to_owned()), ..story("dead", half()) };
     assert_eq!(
         head(dead),
