@@ -20,7 +20,9 @@ pub use self::mail::Mailbox;
 pub use self::outcome::{Accepted, Class, Failure, Reason};
 use self::receipt::{Callback, CallbackError, Report};
 pub use self::relay_url::RelayUrl;
-pub use self::sms::{GatewayUrl, HttpGatewayConfig, SmsConfig, SmsGatewayConfig, SmsKindConfig};
+pub use self::sms::{
+    GatewayUrl, HttpGatewayConfig, SmsConfig, SmsGatewayConfig, SmsKindConfig, TwilioConfig,
+};
 pub use self::smtp::RelayConfig;
 use self::turns::Turns;
 use crate::config::Span;

@@ -13,8 +13,10 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
 }
 
 fn http(config: &Config) -> &HttpGatewayConfig {
-    let SmsKindConfig::Http(http) = &config.sms.gateways[0].kind;
-    http
+    match &config.sms.gateways[0].kind {
+        SmsKindConfig::Http(http) => http,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

@@ -5,7 +5,11 @@ mod client;
 mod config;
 mod http;
 mod receipt_auth;
+#[cfg(test)]
+mod samples;
+mod twilio;
 mod url;
+mod vendor;
 mod wire;
 
 use std::time::Duration;
@@ -17,6 +21,7 @@ use self::client::Client;
 use self::config::KindConfig;
 pub use self::config::{KindConfig as SmsKindConfig, SmsConfig, SmsGatewayConfig};
 pub use self::http::HttpGatewayConfig;
+pub use self::twilio::TwilioConfig;
 pub use self::url::GatewayUrl;
 use self::wire::{Sms, Wire};
 use super::receipt::{Callback, CallbackError, Report};
@@ -39,6 +44,7 @@ impl SmsGateway {
         let client = Client::new(config).map_err(failed)?;
         let wire: Box<dyn Wire> = match &config.kind {
             KindConfig::Http(kind) => Box::new(http::Http::new(kind).map_err(failed)?),
+            KindConfig::Twilio(kind) => Box::new(twilio::Twilio::new(kind).map_err(failed)?),
         };
         Ok(Self { client, wire, callback })
     }

@@ -90,8 +90,10 @@ fn sms_through(config: &mut Config, servers: &[&Http]) {
 }
 
 fn http(gateway: &mut SmsGatewayConfig) -> &mut HttpGatewayConfig {
-    let SmsKindConfig::Http(http) = &mut gateway.kind;
-    http
+    match &mut gateway.kind {
+        SmsKindConfig::Http(http) => http,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn mail_through(config: &mut Config, server: &Smtp) {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::{OnUnknown, default_unknown_wait};
 use super::http::HttpGatewayConfig;
+use super::twilio::TwilioConfig;
 use crate::config::{Secret, Span};
 
 /// `[sms]`
@@ -66,6 +67,8 @@ fn default_connect_timeout() -> Span {
 pub enum KindConfig {
     /// JSON or a form over HTTP, as configured.
     Http(HttpGatewayConfig),
+    /// Twilio's Messages resource.
+    Twilio(TwilioConfig),
 }
 
 impl SmsGatewayConfig {
@@ -73,6 +76,7 @@ impl SmsGatewayConfig {
     pub fn problems(&self) -> Vec<(String, String)> {
         match &self.kind {
             KindConfig::Http(kind) => kind.problems(),
+            KindConfig::Twilio(kind) => kind.problems(),
         }
     }
 }
@@ -80,7 +84,8 @@ impl SmsGatewayConfig {
 type KindSchema = fn(&mut SchemaGenerator) -> Schema;
 
 /// Every kind and the schema of its own keys.
-const KINDS: [(&str, KindSchema); 1] = [("http", HttpGatewayConfig::json_schema)];
+const KINDS: [(&str, KindSchema); 2] =
+    [("http", HttpGatewayConfig::json_schema), ("twilio", TwilioConfig::json_schema)];
 
 /// One schema a kind, so that a wrong key is reported as wrong for that kind, not for all of them.
 impl JsonSchema for SmsGatewayConfig {
