@@ -17,5 +17,5 @@ mod http;
 
 pub use self::bounce::Bounce;
 pub use self::config::ReceiptsConfig;
-pub use self::desk::{Bring, Desk};
+pub use self::desk::{Bring, Desk, STRANDED_AFTER};
 pub use self::http::router;

@@ -23,7 +23,7 @@ use crate::broker::BringAgain;
 use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
 use crate::event::Lane;
-use crate::receipts::{self, Bring, Desk};
+use crate::receipts::{self, Bring, Desk, STRANDED_AFTER};
 use crate::telemetry;
 use crate::worker::{Stop, Worker};
 
@@ -100,7 +100,7 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         stopping.into_iter().chain(readiness.problems()).collect()
     });
     let desk = desk(&dispatcher, bring);
-    let looking_after = tokio::spawn(desk.clone().look_after_stranded());
+    let looking_after = tokio::spawn(desk.clone().look_after_stranded(STRANDED_AFTER));
     let receipts = receipts::router(Arc::clone(&dispatcher), desk, &config.receipts);
     let others = match receipts_listener {
         Some(listener) => {

@@ -21,7 +21,7 @@ pub type Bring = Arc<dyn Fn(Lane, RawEvent, u32) -> Pin<Box<dyn Future<Output = 
 const ASK_AGAIN_AFTER: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 
 /// Whoever took a receipt and could not bring its event within this time has ended.
-const STRANDED_AFTER: Duration = Duration::from_secs(30);
+pub const STRANDED_AFTER: Duration = Duration::from_secs(30);
 
 /// Takes what receipts say. Cheap to clone.
 #[derive(Clone)]
@@ -121,14 +121,14 @@ impl Desk {
 
     /// Brings what another worker, or this one before it was started again, took a receipt for and could not bring any more.
     /// Runs until the ledger is closed.
-    pub async fn look_after_stranded(self) {
-        while let Ok(stranded) = self.ledger.stranded(STRANDED_AFTER).await {
+    pub async fn look_after_stranded(self, after: Duration) {
+        while let Ok(stranded) = self.ledger.stranded(after).await {
             for reopened in &stranded {
                 if self.bring_again(reopened).await.is_err() {
                     return;
                 }
             }
-            sleep(STRANDED_AFTER).await;
+            sleep(after).await;
         }
     }
 }

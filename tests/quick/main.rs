@@ -4,6 +4,7 @@
 //! - `commands`, `demo`: the shipped binary, from an empty folder
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
 //! - `pipeline`: the dispatcher with a ledger in memory
+//! - `receipts`: what gateways say later, over HTTP
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `house`, `script`: what they are made of
@@ -16,6 +17,7 @@ mod gateways;
 mod house;
 mod ledger;
 mod pipeline;
+mod receipts;
 mod sandbox;
 mod script;
 mod snapshots;

@@ -16,7 +16,7 @@ use shirase::dispatch::{
     DeadReason, Dispatcher, Disposition, Incoming, NotificationReport, Report, Revive, Schedule, Underway,
 };
 use shirase::event::{BadReason, RawEvent};
-use shirase::gateway::{Gateways, HttpGatewayConfig, OnUnknown, SmsGatewayConfig, SmsKindConfig};
+use shirase::gateway::{GatewayUrl, Gateways, HttpGatewayConfig, OnUnknown, SmsGatewayConfig, SmsKindConfig};
 use shirase::ledger::{Fate, Ledger, MessageName, Receipt, ReceiptAnswer};
 use shirase::sandbox::{Sandbox, SmsFault};
 use shirase::template::TemplateSet;
@@ -25,14 +25,14 @@ use crate::house::{self, Findings};
 use crate::script::{Http, Reply, Smtp, Stage, answer, cut};
 
 /// A dispatcher whose every way leads into a sandbox, unless the test leads it elsewhere.
-struct World {
-    dispatcher: Dispatcher,
-    sandbox: Sandbox,
+pub struct World {
+    pub dispatcher: Arc<Dispatcher>,
+    pub sandbox: Sandbox,
     /// Of the clock that [`world`] gives; a retry comes when its time has come.
-    hands: Hands,
+    pub hands: Hands,
 }
 
-async fn world(change: impl FnOnce(&mut Config)) -> World {
+pub async fn world(change: impl FnOnce(&mut Config)) -> World {
     let hands = Hands::default();
     let world = world_at(hands.clock(), house::templates(), change).await;
     World { hands, ..world }
@@ -57,10 +57,12 @@ async fn world_with(
     config.ledger.url = "sqlite::memory:".parse().expect("a URL");
     config.retry.schedule = vec![Span::seconds(5), Span::seconds(30)];
     change(&mut config);
+    let receipts = config.receipts.public_url.as_ref().map(GatewayUrl::url);
     let dispatcher = Dispatcher {
         catalog: house::CATALOG.clone(),
         templates,
-        gateways: Gateways::new(&config.sms, &config.email, None).unwrap_or_else(|error| panic!("{error}")),
+        gateways: Gateways::new(&config.sms, &config.email, receipts)
+            .unwrap_or_else(|error| panic!("{error}")),
         ledger: Ledger::open(&config.ledger, ledger_clock).unwrap_or_else(|error| panic!("{error}")),
         clock,
         brand: config.brand,
@@ -70,7 +72,7 @@ async fn world_with(
         keep_for: Duration::from_secs(3600),
         underway: Underway::default(),
     };
-    World { dispatcher, sandbox, hands: Hands::default() }
+    World { dispatcher: Arc::new(dispatcher), sandbox, hands: Hands::default() }
 }
 
 /// These servers instead of the sandbox's SMS gateway, tried in this order.
@@ -102,7 +104,7 @@ fn mail_through(config: &mut Config, server: &Smtp) {
 }
 
 impl World {
-    async fn dispatch(&self, event: &Value, attempts: u32) -> Report {
+    pub async fn dispatch(&self, event: &Value, attempts: u32) -> Report {
         if attempts > 0 {
             self.hands.forward(30);
         }
@@ -111,7 +113,7 @@ impl World {
     }
 
     /// Dispatches, and notes that a dead letter is where it belongs.
-    async fn take(&self, raw: RawEvent, lane: shirase::event::Lane, attempts: u32) -> Report {
+    pub async fn take(&self, raw: RawEvent, lane: shirase::event::Lane, attempts: u32) -> Report {
         let incoming = Incoming { raw, lane, attempts, revive: Revive::Always };
         let mut report = self.dispatcher.dispatch(&incoming).await;
         if let Some(burial) = report.burial.take() {
@@ -121,7 +123,7 @@ impl World {
     }
 
     /// Numbers of SMS and mails in the sandbox.
-    fn sent(&self) -> (usize, usize) {
+    pub fn sent(&self) -> (usize, usize) {
         (self.sandbox.sms().len(), self.sandbox.mail().len())
     }
 }
@@ -132,7 +134,7 @@ fn event(event_type: &str, number: usize) -> Value {
 }
 
 /// A login of somebody with a mobile number and, as `email` says, an address.
-fn login(email: bool) -> Value {
+pub fn login(email: bool) -> Value {
     let mut event = event("security.login.new_device", 1);
     if !email {
         let recipient = event["data"]["recipient"].as_object_mut().expect("a recipient");
@@ -153,7 +155,7 @@ fn results(report: &Report) -> Vec<String> {
 }
 
 #[track_caller]
-fn assert_results(report: &Report, expected: &[&str]) {
+pub fn assert_results(report: &Report, expected: &[&str]) {
     assert_eq!(results(report), expected, "{report:?}");
 }
 
@@ -574,10 +576,10 @@ async fn what_waits_for_its_turn_under_our_own_rate_is_not_sent_after_its_deadli
 
 /// A clock that a test, or a server of its, moves.
 #[derive(Clone, Default)]
-struct Hands(Arc<AtomicI64>);
+pub struct Hands(Arc<AtomicI64>);
 
 impl Hands {
-    fn forward(&self, seconds: i64) {
+    pub fn forward(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::Relaxed);
     }
 
