@@ -145,15 +145,13 @@ fn vendors_examples(secret: &std::path::Path) -> String {
     let lines =
         lines.take_while(|line| line.starts_with('#')).map(|line| line.trim_start_matches(['#', ' ']));
     let key = concat!(env!("CARGO_MANIFEST_DIR"), "/src/gateway/sms/vonage/test_key.pkcs8.pem");
-    lines
-        .map(|line| match (line.split_once(" = "), line.split('"').nth(1)) {
-            (Some(("private_key_file", _)), Some(path)) => line.replace(path, key),
-            (_, Some(path)) if line.contains("_file = ") => line.replace(path, &secret.display().to_string()),
-            _ => line.to_owned(),
-        })
-        .filter(|line| !line.starts_with("password"))
-        .collect::<Vec<_>>()
-        .join("\n")
+    let with_file = |line: &str| {
+        let path = line.split_once("_file = \"").and_then(|(_, rest)| rest.split('"').next());
+        let here =
+            if line.starts_with("private_key") { key.to_owned() } else { secret.display().to_string() };
+        path.map_or(line.to_owned(), |path| line.replace(path, &here))
+    };
+    lines.filter(|line| !line.starts_with("or bearer")).map(with_file).collect::<Vec<_>>().join("\n")
 }
 
 #[test]

@@ -5,8 +5,9 @@
 //! the message was taken before. `tracking` is never sent, because it would rewrite links. A 200 may carry a refusal, so
 //! one that cannot be read is unknown. Codes: <https://www.infobip.com/docs/essentials/response-status-and-error-codes>.
 //!
-//! Receipts: JSON, several messages a call, not signed: a secret in a header. One that is played again says what was said
-//! before, and states never go backwards.
+//! Receipts: JSON, several messages a call, not signed: a secret in a header. Infobip documents credentials for the webhooks
+//! of subscriptions (<https://www.infobip.com/docs/api/platform/subscriptions-api/create-security-settings>), not for one
+//! that a message names. A receipt that is played again says what was said before, and states never go backwards.
 
 use jiff::Timestamp;
 use reqwest::Method;
@@ -40,6 +41,13 @@ pub struct InfobipConfig {
     pub sender: String,
     /// The secret that its delivery reports carry; without it none are taken.
     pub receipts: Option<ReceiptAuth>,
+    /// Each message says where it is to be reported to. False: a subscription at Infobip says so.
+    #[serde(default = "yes")]
+    pub webhook_in_message: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl InfobipConfig {
@@ -125,6 +133,7 @@ pub(super) struct Infobip {
     authorization: (HeaderName, HeaderValue),
     sender: String,
     receipts: Option<Expected>,
+    webhook_in_message: bool,
 }
 
 impl Infobip {
@@ -136,6 +145,7 @@ impl Infobip {
             authorization,
             sender: config.sender.clone(),
             receipts: config.receipts.as_ref().and_then(ReceiptAuth::expected),
+            webhook_in_message: config.webhook_in_message,
         })
     }
 
@@ -184,7 +194,7 @@ impl Wire for Infobip {
             },
         });
         // Receipts that could not be verified are not asked for.
-        if let Some(callback) = sms.callback.filter(|_| self.verifies_receipts()) {
+        if let Some(callback) = sms.callback.filter(|_| self.webhook_in_message && self.verifies_receipts()) {
             message["webhooks"] =
                 json!({"delivery": {"url": callback.as_str()}, "contentType": "application/json"});
         }

@@ -46,6 +46,14 @@ fn without_a_secret_for_receipts_none_are_asked_for_and_the_url_keeps_its_path()
     assert!(text.contains("\"amount\": 172800,"), "{text}");
 }
 
+#[test]
+fn a_house_with_a_subscription_leaves_the_webhook_out_and_still_takes_receipts() {
+    let keys = "webhook_in_message = false\nreceipts = { user = 'a', password = 'b' }";
+    let wire = Infobip::new(&config(keys)).expect("in order");
+    let text = shown(&samples::request(&wire, Duration::from_secs(600), Some(CALLBACK)));
+    assert!(wire.verifies_receipts() && !text.contains("webhooks"), "{text}");
+}
+
 fn of_status(status: &Value) -> Answer {
     let message = json!({"messageId": REFERENCE, "status": status, "destination": "819012345678",
         "details": {"messageCount": 2}});
