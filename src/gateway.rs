@@ -21,7 +21,8 @@ pub use self::outcome::{Accepted, Class, Failure, Reason};
 use self::receipt::{Callback, CallbackError, Report};
 pub use self::relay_url::RelayUrl;
 pub use self::sms::{
-    GatewayUrl, HttpGatewayConfig, SmsConfig, SmsGatewayConfig, SmsKindConfig, TwilioConfig,
+    GatewayUrl, HttpGatewayConfig, InfobipConfig, SmsConfig, SmsGatewayConfig, SmsKindConfig, TwilioConfig,
+    VonageConfig,
 };
 pub use self::smtp::RelayConfig;
 use self::turns::Turns;

@@ -3,6 +3,7 @@
 //! - `snapshots`: every message of every example, and what holds for all of them
 //! - `commands`, `demo`: the shipped binary, from an empty folder
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
+//! - `vendors`: the kinds twilio, vonage and infobip over real HTTP
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `receipts`: what gateways say later, over HTTP
 //! - `ledger`: the ledger's suite, on SQLite
@@ -25,3 +26,4 @@ mod snapshots;
 mod suite;
 #[path = "../support/mod.rs"]
 mod support;
+mod vendors;

@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 
 use super::super::{OnUnknown, default_unknown_wait};
 use super::http::HttpGatewayConfig;
+use super::infobip::InfobipConfig;
 use super::twilio::TwilioConfig;
+use super::vonage::VonageConfig;
 use crate::config::{Secret, Span};
 
 /// `[sms]`
@@ -69,6 +71,10 @@ pub enum KindConfig {
     Http(HttpGatewayConfig),
     /// Twilio's Messages resource.
     Twilio(TwilioConfig),
+    /// Vonage's Messages API.
+    Vonage(VonageConfig),
+    /// Infobip's SMS API.
+    Infobip(InfobipConfig),
 }
 
 impl SmsGatewayConfig {
@@ -77,6 +83,8 @@ impl SmsGatewayConfig {
         match &self.kind {
             KindConfig::Http(kind) => kind.problems(),
             KindConfig::Twilio(kind) => kind.problems(),
+            KindConfig::Vonage(kind) => kind.problems(),
+            KindConfig::Infobip(kind) => kind.problems(),
         }
     }
 }
@@ -84,8 +92,12 @@ impl SmsGatewayConfig {
 type KindSchema = fn(&mut SchemaGenerator) -> Schema;
 
 /// Every kind and the schema of its own keys.
-const KINDS: [(&str, KindSchema); 2] =
-    [("http", HttpGatewayConfig::json_schema), ("twilio", TwilioConfig::json_schema)];
+const KINDS: [(&str, KindSchema); 4] = [
+    ("http", HttpGatewayConfig::json_schema),
+    ("twilio", TwilioConfig::json_schema),
+    ("vonage", VonageConfig::json_schema),
+    ("infobip", InfobipConfig::json_schema),
+];
 
 /// One schema a kind, so that a wrong key is reported as wrong for that kind, not for all of them.
 impl JsonSchema for SmsGatewayConfig {

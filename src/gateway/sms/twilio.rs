@@ -142,7 +142,6 @@ const CODES: &Codes = &[
     ("21660", Meaning::Route), // another account's number
     ("21661", Meaning::Route), // the sender cannot send SMS
     ("21703", Meaning::Route), // messaging service without numbers
-    ("21704", Meaning::Route), // messaging service without numbers for this destination
     ("21705", Meaning::Route), // unknown messaging service
     ("30010", Meaning::Route), // dearer than the configured maximum
     ("30024", Meaning::Route), // sender not provisioned at the carrier

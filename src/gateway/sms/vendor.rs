@@ -102,7 +102,8 @@ pub(super) fn by_status(status: u16) -> Meaning {
 
 /// A 2xx that says neither that the message was taken nor that it was not.
 pub(super) fn garbage(answer: &Answer) -> Failure {
-    Failure::new(Class::Unknown, Reason::Garbage, format!("HTTP {}", answer.status))
+    let how = if answer.whole { "not as documented" } else { "broken off or too long" };
+    Failure::new(Class::Unknown, Reason::Garbage, format!("HTTP {}, {how}", answer.status))
 }
 
 /// The answer to a request to send that names nobody: whoever may send is told 400 or 422, everyone else is not.
