@@ -3,6 +3,7 @@
 //! - `snapshots`: every message of every example, and what holds for all of them
 //! - `commands`, `demo`: the shipped binary, from an empty folder
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
+//! - `http_kind`: what a house can configure of kind `http`
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
@@ -14,6 +15,7 @@ mod commands;
 mod demo;
 mod gateways;
 mod house;
+mod http_kind;
 mod ledger;
 mod pipeline;
 mod sandbox;
