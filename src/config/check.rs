@@ -239,9 +239,12 @@ fn describe(layers: &Layers, error: &ValidationError<'_>) -> Vec<Problem> {
         ValidationErrorKind::Enum { options } => vec![at(&path, one_of(options.as_array()))],
         ValidationErrorKind::OneOfNotValid { .. } | ValidationErrorKind::AnyOf { .. } => {
             let choices = schema().pointer(error.schema_path().as_str()).and_then(Value::as_array);
-            let constants =
-                choices.map(|choices| choices.iter().map(|choice| choice["const"].clone()).collect());
-            vec![at(&path, one_of(constants.as_ref()))]
+            let constants: Vec<Value> = choices
+                .into_iter()
+                .flatten()
+                .map(|choice| choice.get("const").or(choice.get("type")).cloned().unwrap_or_default())
+                .collect();
+            vec![at(&path, one_of(Some(&constants)))]
         }
         _ => vec![at(&path, error.masked_with("the value").to_string())],
     }

@@ -179,10 +179,23 @@ fn set(tree: &mut Value, path: &[String], text: &str) -> Result<(), String> {
 fn schema_type(path: &[String]) -> String {
     let mut node = schema();
     for part in path {
-        let below = if part.parse::<usize>().is_ok() { &node["items"] } else { &node["properties"][part] };
-        node = below;
+        node = if part.parse::<usize>().is_ok() && node["items"].is_object() {
+            &node["items"]
+        } else {
+            property(node, part)
+        };
     }
     node["type"].as_str().unwrap_or("string").to_owned()
+}
+
+/// The schema of a key: its own, that of any kind that has it, or that of every key of a table with free ones.
+fn property<'a>(object: &'a Value, name: &str) -> &'a Value {
+    let of_kinds =
+        object["allOf"].as_array().into_iter().flatten().map(|kind| &kind["then"]["properties"][name]);
+    std::iter::once(&object["properties"][name])
+        .chain(of_kinds)
+        .find(|schema| schema.is_object())
+        .unwrap_or(&object["additionalProperties"])
 }
 
 fn typed(schema_type: &str, text: &str) -> Value {

@@ -115,6 +115,55 @@ url = \"http://127.0.0.1:1/\"
 }
 
 #[test]
+fn keys_of_one_kind_of_gateway_come_from_the_environment_with_their_types() {
+    let environment = [
+        ("SHIRASE_SMS__GATEWAYS__0__RATE_PER_SECOND", "7"),
+        ("SHIRASE_SMS__GATEWAYS__0__ANSWERS__409", "accepted"),
+        ("SHIRASE_SMS__GATEWAYS__0__EXTRA__SERVICE_ID", "17"),
+    ];
+    let config = load("", &environment).expect("in order");
+    assert_eq!(config.sms.gateways[0].common.rate_per_second.map(std::num::NonZero::get), Some(7));
+    assert_eq!(http(&config).answers.len(), 1);
+    assert!(format!("{:?}", http(&config).extra).contains("17"));
+}
+
+#[test]
+fn what_does_not_go_together_in_a_gateway_is_named_with_its_mend() {
+    let text = "\
+[[sms.gateways]]
+name = \"a\"
+kind = \"http\"
+url = \"http://127.0.0.1:1/\"
+bearer = \"hunter2\"
+user = \"u\"
+headers = { Authorization = \"hunter2\", \"a b\" = \"c\" }
+codes = { E1 = \"recipient\" }
+answers = { 999 = \"accepted\" }
+receipts = { bearer = \"hunter2\" }
+fields = { to = \"\" }
+";
+    let error = load(text, &[]).expect_err("many problems");
+    for expected in [
+        "house.toml:1: sms.gateways.0.authorization: is one of",
+        "house.toml:7: sms.gateways.0.headers.Authorization: is what authorization",
+        "house.toml:7: sms.gateways.0.headers.a b: is no name of a header",
+        "house.toml:8: sms.gateways.0.codes: have no place",
+        "house.toml:9: sms.gateways.0.answers.999: is no HTTP status",
+        "sms.gateways.0.receipt_statuses: is missing",
+        "house.toml:11: sms.gateways.0.fields.to: is empty",
+    ] {
+        assert!(error.contains(expected), "{expected}\nis not in\n{error}");
+    }
+    assert_eq!(error.lines().count(), 7, "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+
+    let text = text.replace("fields = { to = \"\" }", "extra = { a = 1 }\nsucces = 1");
+    let error = load(&text, &[]).expect_err("a number, and a slip");
+    assert!(error.contains("sms.gateways.0.extra.a: is not among \"string\", \"array\""), "{error}");
+    assert!(error.contains("did you mean `success`?"), "{error}");
+}
+
+#[test]
 fn secrets_come_from_files_and_never_print() {
     let dir = tempfile::tempdir().expect("a folder");
     let secret = dir.path().join("token");

@@ -44,6 +44,13 @@ pub fn config(variables: &[(&str, &str)]) -> Config {
     Config::load(None, variables).unwrap_or_else(|error| panic!("{error}"))
 }
 
+/// The built-in configuration with a house's file over it.
+pub fn config_file(text: &str) -> Config {
+    let scratch = Scratch::new("config");
+    let file = scratch.write("house.toml", text);
+    Config::load(Some(&file), []).unwrap_or_else(|error| panic!("{error}"))
+}
+
 /// The example's `data`, counted from 1 as the commands do.
 pub fn example(event_type: &str, number: usize) -> Value {
     CATALOG.get(event_type).expect("in the catalog").schema.examples()[number - 1].clone()

@@ -4,6 +4,7 @@
 //! - `commands`, `demo`: the shipped binary, from an empty folder
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
 //! - `vendors`: the kinds twilio, vonage and infobip over real HTTP
+//! - `http_kind`: what a house can configure of kind `http`
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `receipts`: what gateways say later, over HTTP
 //! - `ledger`: the ledger's suite, on SQLite
@@ -16,6 +17,7 @@ mod commands;
 mod demo;
 mod gateways;
 mod house;
+mod http_kind;
 mod ledger;
 mod pipeline;
 mod receipts;
