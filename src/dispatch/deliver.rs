@@ -250,12 +250,12 @@ impl Dispatcher {
 
     /// The event, encrypted: should a receipt say that the message did not arrive, the other channel takes over, whichever
     /// worker hears of it. Not kept past the moment at which nothing could be sent any more.
-    fn kept(&self, journey: &Journey<'_>, job: &Job<'_>, outcome: &Outcome) -> Option<Keep> {
+    fn kept(&self, journey: &Journey<'_>, job: &Job<'_>, outcome: &Outcome) -> Option<Box<Keep>> {
         job.notification.fallback.as_ref()?;
         self.teller(job, outcome)?;
         let left = Duration::try_from(journey.event.deadline.duration_since(self.clock.now())).ok()?;
         let sealed = journey.pseudonyms.seal(journey.raw.pack(), &journey.record.key);
-        Some(Keep { sealed, wait: self.keep_for.min(left) })
+        Some(Box::new(Keep { sealed, wait: self.keep_for.min(left) }))
     }
 }
 

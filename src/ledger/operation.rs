@@ -215,7 +215,7 @@ pub struct Settle {
     /// Also closes the event, in the same transaction.
     pub close: Option<EventState>,
     /// Kept in case a receipt says that the message was not delivered.
-    pub keep: Option<Keep>,
+    pub keep: Option<Box<Keep>>,
     /// Receipts may name the message by `provider_id`.
     pub found_by_provider_id: bool,
 }

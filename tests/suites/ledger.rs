@@ -322,7 +322,7 @@ async fn accepted_and_kept(ledger: &Ledger, id: &str, wait: Duration) -> Sealed 
     let settle = Settle {
         provider_id: Some(format!("p-{id}")),
         close: Some(EventState::Done),
-        keep: Some(Keep { sealed: sealed.clone(), wait }),
+        keep: Some(Box::new(Keep { sealed: sealed.clone(), wait })),
         found_by_provider_id: true,
         ..settle_of(id, "current.sms", &grant, Settled::Accepted)
     };
