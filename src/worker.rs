@@ -1,5 +1,6 @@
 //! The worker: lanes in, dispositions out, and an orderly stop.
 
+use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +56,14 @@ impl LanesConfig {
 pub struct WorkerConfig {
     /// After SIGTERM, how long what is in flight may take; then it is left to the broker.
     pub drain: Span,
+    /// How many workers share the gateways, and so each gateway's `rate_per_second`.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub replicas: NonZeroU32,
+}
+
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
 }
 
 /// How the worker is told to stop.

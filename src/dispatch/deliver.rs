@@ -9,7 +9,7 @@ use super::pass::{Outcome, Pass, Tenure};
 use super::verdict::{Pause, Situation, Verdict};
 use super::{DeadReason, Dispatcher, Journey, NotificationReport, NotificationResult};
 use crate::crash::{self, Point};
-use crate::gateway::{Class, Gateway, OnUnknown, Reason};
+use crate::gateway::{Class, Gateway, OnUnknown};
 use crate::ledger::{EventState, Grant, Held, Keep, LedgerClosed, Settle, SettleAnswer, Settled};
 use crate::plan::Notification;
 use crate::telemetry;
@@ -166,6 +166,19 @@ impl Dispatcher {
                 report.detail = Some("waiting for a receipt".to_owned());
                 situation.verdict(&self.schedule, Pause::Receipt { left: *left, counted: false })
             }
+            Outcome::Untried { gateway, failure, wait } => {
+                report.gateway = Some(gateway.clone());
+                report.reason = Some(failure.reason.as_str().into());
+                report.detail = Some(failure.detail.clone());
+                let verdict = self
+                    .with_open_fallback(situation, job)
+                    .verdict(&self.schedule, Pause::Untried { wait: *wait });
+                report.result = match verdict {
+                    Verdict::Later { .. } => NotificationResult::Retry,
+                    _ => NotificationResult::Failed,
+                };
+                verdict
+            }
             Outcome::Failed { gateway, failure, receipt } => {
                 report.gateway.clone_from(gateway);
                 report.reason = Some(failure.reason.as_str().into());
@@ -173,7 +186,6 @@ impl Dispatcher {
                 let pause = match (receipt, failure.class) {
                     (Some(left), _) => Pause::Receipt { left: *left, counted: true },
                     (None, Class::Permanent | Class::Filtered) => Pause::Never,
-                    (None, Class::Throttled { .. }) if failure.reason == Reason::OwnLimit => Pause::OwnLimit,
                     (None, Class::Throttled { wait }) => Pause::Schedule { wait },
                     (None, _) => Pause::Schedule { wait: None },
                 };
@@ -198,6 +210,13 @@ impl Dispatcher {
             left: Duration::try_from(left).unwrap_or_default(),
             fallback_after: job.notification.fallback.as_ref().map(|_| self.fallback_after),
         }
+    }
+
+    /// Nothing is won by giving a message to a channel that has no way out either.
+    fn with_open_fallback(&self, situation: Situation, job: &Job<'_>) -> Situation {
+        let fallback = job.notification.fallback.as_ref();
+        let open = fallback.is_some_and(|address| self.gateways.may_be_asked(address.channel()));
+        Situation { fallback_after: situation.fallback_after.filter(|_| open), ..situation }
     }
 
     fn settlement(

@@ -72,8 +72,10 @@ pub enum Reason {
     Server,
     /// The gateway asks us to slow down.
     RateLimit,
-    /// Our own `rate_per_second` or `pool`: no turn in time.
+    /// Our own `rate_per_second`, `concurrency` or `pool`: no turn in time.
     OwnLimit,
+    /// The gateway is failing, and was not asked.
+    CircuitOpen,
     /// Refused credentials.
     Credentials,
     /// Out of credit.
@@ -102,6 +104,7 @@ impl Reason {
             Self::Server => "server",
             Self::RateLimit => "rate_limit",
             Self::OwnLimit => "own_limit",
+            Self::CircuitOpen => "circuit_open",
             Self::Credentials => "credentials",
             Self::Credit => "credit",
             Self::Route => "route",

@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::{OnUnknown, default_unknown_wait};
+use super::super::{Balance, BreakerConfig, OnUnknown, default_unknown_wait, default_weight};
 use super::http::HttpGatewayConfig;
 use super::infobip::InfobipConfig;
 use super::twilio::TwilioConfig;
@@ -20,8 +20,19 @@ use crate::config::{Secret, Span};
 pub struct SmsConfig {
     /// Prefixes of Japanese mobile numbers that get SMS.
     pub prefixes: Vec<String>,
-    /// Tried in order.
+    /// Which gateway is tried first.
+    #[serde(default)]
+    pub balance: Balance,
+    /// The ways out.
     pub gateways: Vec<SmsGatewayConfig>,
+}
+
+impl SmsConfig {
+    /// Names of the gateways in the order in which they are tried for a notification.
+    pub fn order(&self, reference: &str) -> Vec<&str> {
+        let gateways = self.gateways.iter().map(|it| (it.common.name.as_str(), it.common.weight));
+        self.balance.order(gateways, reference).map(|(name, _)| name).collect()
+    }
 }
 
 /// One of `[[sms.gateways]]`.
@@ -40,9 +51,20 @@ pub struct SmsGatewayConfig {
 pub struct CommonConfig {
     /// Name in metrics and logs, and in the address for its receipts.
     pub name: String,
-    /// Number of requests a second; no limit without it.
+    /// Its share where the gateways share by weight.
+    #[serde(default = "default_weight")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub weight: u32,
+    /// Number of requests a second, from all workers together; no limit without it.
     #[schemars(range(min = 1))]
     pub rate_per_second: Option<NonZeroU32>,
+    /// Number of requests at once, from each worker.
+    #[serde(default = "default_concurrency")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub concurrency: u32,
+    /// When it is left alone.
+    #[serde(default)]
+    pub breaker: BreakerConfig,
     /// One attempt, from connecting to the answer's end.
     #[serde(default = "super::default_timeout")]
     pub timeout: Span,
@@ -57,6 +79,10 @@ pub struct CommonConfig {
     pub unknown_wait: Span,
     /// Certificates (PEM) of a private authority that are trusted beside the system's.
     pub ca: Option<Secret>,
+}
+
+fn default_concurrency() -> u32 {
+    128
 }
 
 fn default_connect_timeout() -> Span {
