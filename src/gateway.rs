@@ -1,12 +1,10 @@
 //! Gateways: the ways out. Each kind is one file with its wire shape, its answers and its configuration; everyone else
 //! reads the closed [`Failure`].
 
-mod mail;
+mod email;
 mod outcome;
 pub mod receipt;
-mod relay_url;
 mod sms;
-mod smtp;
 mod turns;
 
 use std::time::Duration;
@@ -16,27 +14,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-pub use self::mail::Mailbox;
+pub use self::email::{
+    DkimConfig, EmailConfig, Mailbox, RelayConfig, RelayUrl, ReturnPath, StatusCode, reference, reference_in,
+};
 pub use self::outcome::{Accepted, Class, Failure, Reason};
 use self::receipt::{Callback, CallbackError, Report};
-pub use self::relay_url::RelayUrl;
 pub use self::sms::{GatewayUrl, HttpGatewayConfig, SmsConfig, SmsGatewayConfig, SmsKindConfig};
-pub use self::smtp::RelayConfig;
 use self::turns::Turns;
 use crate::config::Span;
 use crate::event::Lane;
 use crate::plan::{Address, Channel};
 use crate::template::Message;
-
-/// `[email]`
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EmailConfig {
-    /// The sender, with a display name.
-    pub from: Mailbox,
-    /// Tried in order.
-    pub relays: Vec<RelayConfig>,
-}
 
 /// What to do when nobody knows whether an attempt was accepted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -83,12 +71,12 @@ pub struct Gateway {
 /// The right to hand over one message now, under the gateway's limits.
 pub struct Turn<'a> {
     /// A connection of a relay's pool.
-    place: Option<smtp::Place<'a>>,
+    place: Option<email::Place<'a>>,
 }
 
 enum Kind {
     Sms(Box<sms::SmsGateway>),
-    Smtp(Box<smtp::Relay>),
+    Smtp(Box<email::Relay>),
 }
 
 /// A gateway that cannot be built from its configuration.
@@ -117,12 +105,12 @@ impl Gateway {
         })
     }
 
-    /// An SMTP relay.
+    /// An SMTP relay, one of `email`'s.
     ///
     /// # Errors
-    /// When its TLS parameters cannot be built.
-    pub fn relay(config: &RelayConfig, from: &Mailbox) -> Result<Self, BuildError> {
-        let kind = smtp::Relay::new(config, from)
+    /// When its certificates or the key for signatures cannot be used.
+    pub fn relay(config: &RelayConfig, email: &EmailConfig) -> Result<Self, BuildError> {
+        let kind = email::Relay::new(config, email)
             .map_err(|detail| BuildError { name: config.name.clone(), detail })?;
         Ok(Self {
             name: config.name.clone(),
@@ -251,11 +239,7 @@ impl Gateways {
         let gateway = |config| Gateway::sms(config, receipts);
         Ok(Self {
             sms: sms.gateways.iter().map(gateway).collect::<Result<_, _>>()?,
-            email: email
-                .relays
-                .iter()
-                .map(|relay| Gateway::relay(relay, &email.from))
-                .collect::<Result<_, _>>()?,
+            email: email.relays.iter().map(|relay| Gateway::relay(relay, email)).collect::<Result<_, _>>()?,
         })
     }
 

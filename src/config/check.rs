@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::layers::Layers;
 use super::{Config, Secret, Span, TextValue};
 use crate::broker::AmqpUrl;
-use crate::gateway::{GatewayUrl, Mailbox, RelayUrl};
+use crate::gateway::{GatewayUrl, Mailbox, RelayUrl, ReturnPath};
 use crate::ledger::LedgerUrl;
 
 /// One thing that is wrong.
@@ -54,7 +54,7 @@ impl fmt::Display for ConfigError {
 type FormatCheck = fn(&str) -> Option<String>;
 
 /// Every format that the schema names. A name that is missing here fails the schema's compilation, hence every test.
-const FORMATS: [(&str, FormatCheck); 7] = [
+const FORMATS: [(&str, FormatCheck); 8] = [
     (Span::FORMAT, Span::problem),
     (Secret::FORMAT, Secret::problem),
     (AmqpUrl::FORMAT, AmqpUrl::problem),
@@ -62,6 +62,7 @@ const FORMATS: [(&str, FormatCheck); 7] = [
     (GatewayUrl::FORMAT, GatewayUrl::problem),
     (RelayUrl::FORMAT, RelayUrl::problem),
     (Mailbox::FORMAT, Mailbox::problem),
+    (ReturnPath::FORMAT, ReturnPath::problem),
 ];
 
 /// The configuration's JSON Schema, without references.
@@ -173,6 +174,8 @@ fn across(config: &Config) -> Vec<(String, String)> {
         let below = |(key, message): (String, String)| (format!("sms.gateways.{index}.{key}"), message);
         problems.extend(gateway.problems().into_iter().map(below));
     }
+    let below = |(key, message): (String, String)| (format!("email.{key}"), message);
+    problems.extend(config.email.problems().into_iter().map(below));
     for (key, name) in
         [("broker.prefix", &config.broker.prefix), ("broker.exchange", &config.broker.exchange)]
     {
