@@ -3,6 +3,7 @@
 //! - `snapshots`: every message of every example, and what holds for all of them
 //! - `commands`, `demo`: the shipped binary, from an empty folder
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
+//! - `bounce`: `shirase bounce` at the end of a mail system's pipe
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
@@ -10,6 +11,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bounce;
 mod commands;
 mod demo;
 mod gateways;
