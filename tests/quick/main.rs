@@ -6,6 +6,7 @@
 //! - `bounce`: `shirase bounce` at the end of a mail system's pipe
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `ledger`: the ledger's suite, on SQLite
+//! - `smtp`: the dialogue with a relay, and what can go wrong at each of its stages
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `house`, `script`: what they are made of
 
@@ -20,6 +21,7 @@ mod ledger;
 mod pipeline;
 mod sandbox;
 mod script;
+mod smtp;
 mod snapshots;
 #[path = "../suites/ledger.rs"]
 mod suite;
