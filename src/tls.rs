@@ -14,7 +14,8 @@ pub fn explain(error: &(dyn Error + 'static), host: &str) -> Option<String> {
         return Some(format!("TLS with {host} failed: {cause}"));
     };
     Some(match fault {
-        Certificate::UnknownIssuer => format!(
+        // An authority that was made anew under its old name is another one.
+        Certificate::UnknownIssuer | Certificate::BadSignature => format!(
             "the certificate of {host} is not from an authority that is trusted here; give its authority's as ca_file"
         ),
         Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => format!(

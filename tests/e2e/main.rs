@@ -23,6 +23,7 @@ mod check;
 mod dead;
 mod deleted_queues;
 mod duplicates;
+mod email;
 mod examples;
 mod faults;
 mod lanes;
