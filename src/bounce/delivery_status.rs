@@ -22,7 +22,7 @@ pub(super) fn read(report: &str) -> Option<Verdict> {
         Status::Undelivered(_) => 1,
         Status::Underway => 0,
     };
-    groups(report).iter().filter_map(|group| verdict(group)).max_by_key(rank)
+    groups(report).iter().filter_map(verdict).max_by_key(rank)
 }
 
 type Group = Vec<(String, String)>;

@@ -10,7 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::layers::Layers;
-use super::{Config, Secret, Span, TextValue};
+use super::{Certificates, Config, Secret, Span, TextValue};
 use crate::broker::AmqpUrl;
 use crate::gateway::{GatewayUrl, Mailbox, RelayUrl, ReturnPath};
 use crate::ledger::LedgerUrl;
@@ -54,9 +54,10 @@ impl fmt::Display for ConfigError {
 type FormatCheck = fn(&str) -> Option<String>;
 
 /// Every format that the schema names. A name that is missing here fails the schema's compilation, hence every test.
-const FORMATS: [(&str, FormatCheck); 8] = [
+const FORMATS: [(&str, FormatCheck); 9] = [
     (Span::FORMAT, Span::problem),
     (Secret::FORMAT, Secret::problem),
+    (Certificates::FORMAT, Certificates::problem),
     (AmqpUrl::FORMAT, AmqpUrl::problem),
     (LedgerUrl::FORMAT, LedgerUrl::problem),
     (GatewayUrl::FORMAT, GatewayUrl::problem),

@@ -21,7 +21,7 @@ pub use self::return_path::{ReturnPath, reference, reference_in};
 pub(super) use self::smtp::{Place, Relay};
 pub use self::status_code::StatusCode;
 use super::{OnUnknown, default_unknown_wait};
-use crate::config::{Secret, Span};
+use crate::config::{Certificates, Span};
 
 /// `[email]`
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -47,7 +47,7 @@ pub struct RelayConfig {
     /// Where it listens, with credentials when it wants them.
     pub url: RelayUrl,
     /// Certificates (PEM) of a private authority that are trusted beside the system's.
-    pub ca: Option<Secret>,
+    pub ca: Option<Certificates>,
     /// Connections at most.
     #[serde(default = "default_pool")]
     #[schemars(range(min = 1, max = 1000))]
@@ -86,12 +86,9 @@ impl EmailConfig {
     pub fn problems(&self) -> Vec<(String, String)> {
         let signing = self.dkim.iter().flat_map(DkimConfig::problems);
         let signing = signing.map(|(key, message)| (format!("dkim.{key}"), message));
-        let relays = self.relays.iter().enumerate().flat_map(|(index, relay)| {
-            let below = move |key: &str| format!("relays.{index}.{key}");
-            let ca = relay.ca.as_ref().and_then(|pem| tls::certificates(pem.reveal()).err());
-            let name = client_name_problem(&relay.client_name);
-            let ca = ca.map(|message| (below("ca"), message.to_owned()));
-            ca.into_iter().chain(name.map(|message| (below("client_name"), message.to_owned())))
+        let relays = self.relays.iter().enumerate().filter_map(|(index, relay)| {
+            let problem = client_name_problem(&relay.client_name)?;
+            Some((format!("relays.{index}.client_name"), problem.to_owned()))
         });
         signing.chain(relays).collect()
     }

@@ -37,5 +37,6 @@ mod replay;
 mod retry;
 mod servers;
 mod stop;
+mod tls;
 mod topology;
 mod trace;
