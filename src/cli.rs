@@ -1,8 +1,10 @@
 //! The command line: one file a command.
 //!
-//! Exit codes: 0 done; 1 the thing asked about is not in order; 2 wrong usage or configuration.
+//! Exit codes: 0 done; 1 the thing asked about is not in order; 2 wrong usage or configuration. `bounce` alone has others,
+//! which a mail system understands.
 
 mod age;
+mod bounce;
 mod check;
 mod dead;
 mod demo;
@@ -73,6 +75,8 @@ enum Command {
     /// Looking changes nothing: every letter goes back to the queue. While one of these commands runs, another one does
     /// not see the letters that it is looking at.
     Dead(dead::Dead),
+    /// Read a bounce from standard input and tell the worker: for a pipe from the mail system
+    Bounce(bounce::Bounce),
     /// An SMS gateway and an SMTP server on loopback that keep what they are sent, with a page to see it
     Sandbox(sandbox::SandboxCommand),
 }
@@ -120,6 +124,7 @@ impl Command {
                 Self::Publish(publish) => publish.run().await,
                 Self::Trace(trace) => trace.run().await,
                 Self::Dead(dead) => dead.run().await,
+                Self::Bounce(bounce) => Ok(bounce.run().await),
                 Self::Sandbox(sandbox) => sandbox.run().await,
             }
         });

@@ -2,15 +2,13 @@
 //! reads the closed [`Failure`].
 
 mod breaker;
+mod email;
 mod gate;
 mod limits;
-mod mail;
 mod order;
 mod outcome;
 pub mod receipt;
-mod relay_url;
 mod sms;
-mod smtp;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -21,45 +19,24 @@ use serde::Deserialize;
 use url::Url;
 
 pub use self::breaker::{BreakerConfig, Circuit, Outage, Refusal};
+pub use self::email::{
+    DkimConfig, EmailConfig, Mailbox, RelayConfig, RelayUrl, ReturnPath, StatusCode, reference, reference_in,
+};
 use self::gate::{Gate, Passage};
 pub use self::limits::Rate;
 use self::limits::{Place, Places, Turns};
-pub use self::mail::Mailbox;
 pub use self::order::Balance;
 pub use self::outcome::{Accepted, Class, Failure, Reason};
 use self::receipt::{Callback, CallbackError, Report};
-pub use self::relay_url::RelayUrl;
 pub use self::sms::{
     GatewayUrl, HttpGatewayConfig, InfobipConfig, SmsConfig, SmsGatewayConfig, SmsKindConfig, TwilioConfig,
     VonageConfig,
 };
-pub use self::smtp::RelayConfig;
 use crate::clock::Steady;
 use crate::config::Span;
 use crate::event::Lane;
 use crate::plan::{Address, Channel};
 use crate::template::Message;
-
-/// `[email]`
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EmailConfig {
-    /// The sender, with a display name.
-    pub from: Mailbox,
-    /// Which relay is tried first.
-    #[serde(default)]
-    pub balance: Balance,
-    /// The ways out.
-    pub relays: Vec<RelayConfig>,
-}
-
-impl EmailConfig {
-    /// Names of the relays in the order in which they are tried for a notification.
-    pub fn order(&self, reference: &str) -> Vec<&str> {
-        let relays = self.relays.iter().map(|relay| (relay.name.as_str(), relay.weight));
-        self.balance.order(relays, reference).map(|(name, _)| name).collect()
-    }
-}
 
 /// What to do when nobody knows whether an attempt was accepted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -148,7 +125,7 @@ impl From<NoTurn> for Failure {
 
 enum Kind {
     Sms(Box<sms::SmsGateway>),
-    Smtp(Box<smtp::Relay>),
+    Smtp(Box<email::Relay>),
 }
 
 /// A gateway that cannot be built from its configuration.
@@ -182,12 +159,12 @@ impl Gateway {
         })
     }
 
-    /// An SMTP relay.
+    /// An SMTP relay, one of `email`'s.
     ///
     /// # Errors
-    /// When its TLS parameters cannot be built.
-    pub fn relay(config: &RelayConfig, from: &Mailbox) -> Result<Self, BuildError> {
-        let kind = smtp::Relay::new(config, from)
+    /// When its certificates or the key for signatures cannot be used.
+    pub fn relay(config: &RelayConfig, email: &EmailConfig) -> Result<Self, BuildError> {
+        let kind = email::Relay::new(config, email)
             .map_err(|detail| BuildError { name: config.name.clone(), detail })?;
         Ok(Self {
             name: config.name.clone(),
@@ -332,7 +309,7 @@ impl Gateway {
     pub fn takes_receipts(&self) -> bool {
         match &self.kind {
             Kind::Sms(sms) => sms.verifies_receipts(),
-            Kind::Smtp(_) => false,
+            Kind::Smtp(relay) => relay.hears_of_bounces(),
         }
     }
 
@@ -386,7 +363,7 @@ impl Gateways {
     /// The first that cannot be built.
     pub fn new(sms: &SmsConfig, email: &EmailConfig, receipts: Option<&Url>) -> Result<Self, BuildError> {
         let gateway = |config| Gateway::sms(config, receipts);
-        let relay = |config| Gateway::relay(config, &email.from);
+        let relay = |config| Gateway::relay(config, email);
         Ok(Self {
             sms: sms.gateways.iter().map(gateway).collect::<Result<_, _>>()?,
             email: email.relays.iter().map(relay).collect::<Result<_, _>>()?,

@@ -13,12 +13,14 @@
 //! | [`template`] | render: notifications → messages. Pure once loaded |
 //! | [`ledger`] | durable claims and settlements. The only one that names SQL |
 //! | [`gateway`] | hand a message to a vendor or relay, and classify its answer |
+//! | [`bounce`] | what a mail to the return path says of one of ours. Pure |
 //! | [`receipts`] | what gateways say later of a message, over HTTP |
 //! | [`telemetry`] | one function a happening: log line and metric |
 //! | [`admin`] | metrics and health over HTTP |
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
 //! | [`config`] | built-in, file, environment; all problems at once |
 //! | [`cli`] | one file a command |
+//! | `tls` | TLS failures in words: which host, and how to mend it |
 //! | `crash` | points at which a debug build ends itself, for the fault tests |
 //!
 //! Dependencies point one way: `event ← {plan, template, gateway, ledger, broker} ← dispatch ← worker ← cli`.
@@ -34,6 +36,7 @@
 
 pub mod admin;
 pub mod assets;
+pub mod bounce;
 pub mod broker;
 pub mod cli;
 pub mod clock;
@@ -48,4 +51,5 @@ pub mod receipts;
 pub mod sandbox;
 pub mod telemetry;
 pub mod template;
+mod tls;
 pub mod worker;

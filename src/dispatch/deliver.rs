@@ -11,7 +11,7 @@ use super::{DeadReason, Dispatcher, Journey, NotificationReport, NotificationRes
 use crate::crash::{self, Point};
 use crate::gateway::{Class, Gateway, OnUnknown};
 use crate::ledger::{EventState, Grant, Held, Keep, LedgerClosed, Settle, SettleAnswer, Settled};
-use crate::plan::Notification;
+use crate::plan::{Channel, Notification};
 use crate::telemetry;
 use crate::template::Rendered;
 
@@ -252,7 +252,10 @@ impl Dispatcher {
             uncounted: matches!(ending.verdict, Verdict::Later { counted: false, .. }),
             close: (journey.alone && ending.verdict == Verdict::Told).then_some(EventState::Done),
             keep: self.kept(journey, job, outcome),
-            found_by_provider_id: self.teller(job, outcome).is_some(),
+            // A bounce always names our reference.
+            found_by_provider_id: self
+                .teller(job, outcome)
+                .is_some_and(|gateway| gateway.channel() == Channel::Sms),
         }
     }
 

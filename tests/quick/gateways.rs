@@ -47,7 +47,7 @@ pub fn relay(url: &str) -> Gateway {
     house::provide_tls();
     let mut config = house::config(&[("EMAIL__RELAYS__0__URL", url)]);
     config.email.relays[0].timeout = Span(TIMEOUT);
-    Gateway::relay(&config.email.relays[0], &config.email.from).unwrap_or_else(|error| panic!("{error}"))
+    Gateway::relay(&config.email.relays[0], &config.email).unwrap_or_else(|error| panic!("{error}"))
 }
 
 pub async fn send_sms(gateway: &Gateway) -> Result<Accepted, Failure> {
@@ -486,7 +486,7 @@ async fn a_pool_opens_no_more_connections_than_configured() {
             .await;
     let config = house::config(&[("EMAIL__RELAYS__0__URL", &server.url()), ("EMAIL__RELAYS__0__POOL", "3")]);
     let gateway =
-        Gateway::relay(&config.email.relays[0], &config.email.from).unwrap_or_else(|error| panic!("{error}"));
+        Gateway::relay(&config.email.relays[0], &config.email).unwrap_or_else(|error| panic!("{error}"));
     let references: Vec<_> = (0..30).map(|number| number.to_string()).collect();
     let sends = references.iter().map(|reference| send_mail_to(&gateway, MAIL, reference));
     for sent in join_all(sends).await {

@@ -5,14 +5,17 @@
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
 //! - `vendors`: the kinds twilio, vonage and infobip over real HTTP
 //! - `http_kind`: what a house can configure of kind `http`
+//! - `bounce`: `shirase bounce` at the end of a mail system's pipe
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `receipts`: what gateways say later, over HTTP
 //! - `ledger`: the ledger's suite, on SQLite
+//! - `smtp`: the dialogue with a relay, and what can go wrong at each of its stages
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `house`, `script`: what they are made of
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bounce;
 mod commands;
 mod demo;
 mod gateways;
@@ -23,6 +26,7 @@ mod pipeline;
 mod receipts;
 mod sandbox;
 mod script;
+mod smtp;
 mod snapshots;
 #[path = "../suites/ledger.rs"]
 mod suite;

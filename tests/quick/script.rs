@@ -145,7 +145,10 @@ async fn reply(stream: &mut TcpStream, reply: Reply) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     Greeting,
+    /// Offer what is wanted here: the friendly relay knows no extensions.
     Ehlo,
+    StartTls,
+    Auth,
     Mail,
     Rcpt,
     Data,
@@ -168,7 +171,7 @@ impl Smtp {
         let (mails, connections) = (Arc::default(), Arc::<AtomicUsize>::default());
         let kept: Arc<Mutex<Vec<(String, String)>>> = Arc::clone(&mails);
         let counted = Arc::clone(&connections);
-        let reached: Arc<[AtomicUsize; 6]> = Arc::default();
+        let reached: Arc<[AtomicUsize; 8]> = Arc::default();
         let script = Arc::new(script);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -219,6 +222,8 @@ async fn session(
         let line = read_line(&mut stream).await?;
         let (stage, friendly) = match line.split([' ', ':']).next()? {
             "EHLO" => (Stage::Ehlo, "250 script"),
+            "STARTTLS" => (Stage::StartTls, "220 2.0.0 Go on"),
+            "AUTH" => (Stage::Auth, "235 2.7.0 Welcome"),
             "MAIL" => (Stage::Mail, "250 2.1.0 Ok"),
             "RCPT" => (Stage::Rcpt, "250 2.1.5 Ok"),
             "DATA" => (Stage::Data, "354 Go on"),
