@@ -76,6 +76,9 @@ enum Command {
     /// not see the letters that it is looking at.
     Dead(dead::Dead),
     /// Read a bounce from standard input and tell the worker: for a pipe from the mail system
+    ///
+    /// In Postfix's master.cf: shirase-bounce unix - n n - 4 pipe flags=DRhu user=shirase argv=/usr/bin/shirase bounce
+    /// --config /etc/shirase/bounce.toml --recipient ${recipient}
     Bounce(bounce::Bounce),
     /// An SMS gateway and an SMTP server on loopback that keep what they are sent, with a page to see it
     Sandbox(sandbox::SandboxCommand),

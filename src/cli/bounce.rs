@@ -26,10 +26,7 @@ const LATER: u8 = 75;
 /// `EX_CONFIG` of sysexits.h: it would be the same next time.
 const WRONG_CONFIGURATION: u8 = 78;
 
-/// Read a bounce from standard input and tell the worker, for a pipe from the mail system.
-///
-/// Postfix, master.cf: shirase unix - n n - 4 pipe flags=DRhu user=shirase argv=/usr/bin/shirase bounce --config
-/// /etc/shirase/shirase.toml --recipient ${recipient}
+/// Read a bounce from standard input and tell the worker.
 #[derive(clap::Args)]
 #[command(
     after_help = "Exit codes, of sysexits.h: 0 the worker knows it, or there is nothing in it for us; 75 the worker could not be \

@@ -130,7 +130,7 @@ async fn a_good_reply_to_another_question_is_believed_by_nobody() {
 
 #[tokio::test]
 async fn a_reply_of_several_lines_is_classified_by_its_codes_and_keeps_them_for_a_person() {
-    use Class::{Credentials, Filtered, Permanent, Retryable};
+    use Class::{Credentials, Permanent, Retryable};
     let lines = |code: &str, enhanced: &str| {
         Reply::Say(format!("{code}-{enhanced} <{MAIL}> sEcReT\r\n{code} {enhanced} script\r\n"))
     };
@@ -140,7 +140,7 @@ async fn a_reply_of_several_lines_is_classified_by_its_codes_and_keeps_them_for_
         (Stage::Rcpt, "452", "4.2.2", Retryable, Reason::Server, "SMTP 452 4.2.2 at RCPT"),
         (Stage::Rcpt, "550", "Unknown user", Permanent, Reason::Recipient, "SMTP 550 at RCPT"),
         (Stage::Dot, "552", "5.2.2", Permanent, Reason::Recipient, "SMTP 552 5.2.2 at end of data"),
-        (Stage::Dot, "550", "5.7.1", Filtered, Reason::Filtered, "SMTP 550 5.7.1 at end of data"),
+        (Stage::Dot, "550", "5.7.1", Credentials, Reason::Credentials, "SMTP 550 5.7.1 at end of data"),
         (Stage::Dot, "550", "5.7.26", Credentials, Reason::Credentials, "SMTP 550 5.7.26 at end of data"),
         (Stage::Dot, "421", "4.3.0", Retryable, Reason::Server, "SMTP 421 4.3.0 at end of data"),
     ] {

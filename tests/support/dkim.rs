@@ -1,17 +1,17 @@
 //! DKIM keys as a house makes them (docs/email.md), and a verifier that is not ours: dkimpy.
 
 use std::fs::File;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::run::run;
 use super::scratch::Scratch;
 
-/// Says why not, and ends with 1, where a mail on standard input is not signed by the key whose record is given.
+/// Ends with 3 where a mail on standard input is not signed by the key whose record is given.
 const VERIFY: &str = "
 import sys, dkim
 name, record = sys.argv[1].encode() + b'.', sys.argv[2].encode()
 verified = dkim.verify(sys.stdin.buffer.read(), dnsfunc=lambda asked, timeout=5: record if asked == name else None)
-sys.exit(0 if verified else 1)
+sys.exit(0 if verified else 3)
 ";
 
 /// A private key (PEM) and the DNS record of its public half.
@@ -45,9 +45,11 @@ pub fn dkim_verifies(scratch: &Scratch, mail: &[u8], name: &str, record: &str) -
     let file = scratch.join("signed.eml");
     std::fs::write(&file, mail).expect("a file in our folder");
     let mut python = Command::new("/usr/bin/python3");
-    python
-        .args(["-c", VERIFY, name, record])
-        .stdin(File::open(file).expect("just written"))
-        .stderr(Stdio::null());
-    python.status().expect("python3: apt-get install --no-install-recommends python3-dkim").success()
+    python.args(["-c", VERIFY, name, record]).stdin(File::open(file).expect("just written"));
+    let ended = python.output().expect("python3: apt-get install --no-install-recommends python3-dkim");
+    match ended.status.code() {
+        Some(0) => true,
+        Some(3) => false,
+        _ => panic!("the verifier failed:\n{}", String::from_utf8_lossy(&ended.stderr)),
+    }
 }

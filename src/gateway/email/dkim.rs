@@ -3,6 +3,8 @@
 //! Our own, on ring: lettre's feature for it brings the `rsa` crate, whose private-key operations leak their timing
 //! (RUSTSEC-2023-0071, without a mend).
 
+mod relaxed;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
@@ -15,6 +17,7 @@ use rustls::pki_types::pem::PemObject;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::relaxed::{Field, fields, relaxed_body, relaxed_header, split};
 use crate::config::Secret;
 
 /// What is signed where the configuration says nothing: all that a reader sees or a program acts on. `Cc` and `Reply-To`,
@@ -219,42 +222,6 @@ fn chunks(text: &str) -> Vec<String> {
     text.as_bytes().chunks(LINE).map(|chunk| String::from_utf8_lossy(chunk).into_owned()).collect()
 }
 
-/// One header: its name, and what follows the colon, folded as it is.
-struct Field<'a> {
-    name: &'a [u8],
-    value: &'a [u8],
-}
-
-impl Field<'_> {
-    fn is(&self, name: &str) -> bool {
-        self.name.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
-    }
-}
-
-/// Head and body; the empty line between them belongs to neither.
-fn split(mail: &[u8]) -> (&[u8], &[u8]) {
-    match mail.windows(4).position(|window| window == b"\r\n\r\n") {
-        Some(end) => (&mail[..end + 2], &mail[end + 4..]),
-        None => (mail, &[]),
-    }
-}
-
-fn fields(head: &[u8]) -> Vec<Field<'_>> {
-    let (mut fields, mut start) = (Vec::new(), 0);
-    for end in 1..=head.len() {
-        let line_ends = head[..end].ends_with(b"\r\n");
-        let folded = head.get(end).is_some_and(|next| matches!(next, b' ' | b'\t'));
-        if line_ends && !folded {
-            let field = &head[start..end];
-            if let Some(colon) = field.iter().position(|byte| *byte == b':') {
-                fields.push(Field { name: &field[..colon], value: &field[colon + 1..] });
-            }
-            start = end;
-        }
-    }
-    fields
-}
-
 /// What the key signs: the named headers, the last of a name first, and the signature's own without its end.
 fn signed_text(names: &[String], fields: &[Field<'_>], unsigned: &str) -> Vec<u8> {
     let mut text = Vec::new();
@@ -268,49 +235,6 @@ fn signed_text(names: &[String], fields: &[Field<'_>], unsigned: &str) -> Vec<u8
     let (name, value) = unsigned.split_once(':').unwrap_or((unsigned, ""));
     text.extend(relaxed_header(name, value.as_bytes()));
     text
-}
-
-/// RFC 6376, 3.4.2: the name in lower case, one space for any run of white space, folds included, none at either end.
-fn relaxed_header(name: &str, value: &[u8]) -> Vec<u8> {
-    let words = value.split(|byte| b" \t\r\n".contains(byte)).filter(|word| !word.is_empty());
-    let value = words.collect::<Vec<_>>().join(&b' ');
-    [name.to_ascii_lowercase().as_bytes(), b":", &value].concat()
-}
-
-/// RFC 6376, 3.4.4: white space within a line is one space, at its end none; no empty lines at the end; an empty body is
-/// empty.
-fn relaxed_body(body: &[u8]) -> Vec<u8> {
-    let mut relaxed = Vec::with_capacity(body.len());
-    let mut lines = body;
-    while !lines.is_empty() {
-        let end = lines.windows(2).position(|window| window == b"\r\n");
-        let (line, rest) =
-            end.map_or((lines, &lines[lines.len()..]), |end| (&lines[..end], &lines[end + 2..]));
-        relaxed.extend(relaxed_line(line));
-        relaxed.extend(b"\r\n");
-        lines = rest;
-    }
-    while relaxed.ends_with(b"\r\n\r\n") {
-        relaxed.truncate(relaxed.len() - 2);
-    }
-    if relaxed == b"\r\n" { Vec::new() } else { relaxed }
-}
-
-fn relaxed_line(line: &[u8]) -> Vec<u8> {
-    let mut relaxed = Vec::with_capacity(line.len());
-    let mut space = false;
-    for byte in line {
-        match byte {
-            b' ' | b'\t' => space = true,
-            byte => {
-                if std::mem::take(&mut space) {
-                    relaxed.push(b' ');
-                }
-                relaxed.push(*byte);
-            }
-        }
-    }
-    relaxed
 }
 
 #[cfg(test)]

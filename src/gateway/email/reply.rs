@@ -88,7 +88,7 @@ pub(super) fn failure(stage: Stage, error: &Error, host: &str) -> Failure {
 
 fn without_reply(stage: Stage, error: &Error, host: &str) -> Failure {
     if let Some(words) = tls::explain(error, host) {
-        return Failure { reason: Reason::Tls, detail: words, ..lost(stage, Reason::Tls) };
+        return Failure { detail: words, ..lost(stage, Reason::Tls) };
     }
     if stage == Stage::Auth && error.is_client() {
         let words = "the relay offers no AUTH PLAIN or LOGIN on this connection";
@@ -112,8 +112,6 @@ fn classify(stage: Stage, code: u16, enhanced: Option<StatusCode>) -> (Class, Re
         (_, 400..=499, _) => (Class::Retryable, Reason::Server),
         // The sender's address, or that domain's mail system: no fault of the recipient.
         (_, _, Some((1, 7 | 8))) => (Class::Route, Reason::Route),
-        // Who has read the text and then refuses it "by policy" has taken it for spam; before that, the policy is about us.
-        (Stage::FinalDot, _, Some((7, 1))) => (Class::Filtered, Reason::Filtered),
         _ if about_us => (Class::Credentials, Reason::Credentials),
         (Stage::Connect | Stage::Hello | Stage::StartTls | Stage::Mail, ..) => (Class::Route, Reason::Route),
         // It does not know the command: another relay may.
@@ -131,7 +129,7 @@ mod tests {
 
     #[test]
     fn replies_are_classified_by_stage_and_code() {
-        use Class::{Credentials, Filtered, Permanent, Retryable, Route, Throttled};
+        use Class::{Credentials, Permanent, Retryable, Route, Throttled};
         for (stage, code, enhanced, class) in [
             (Stage::Connect, 421, None, Retryable),
             (Stage::Connect, 554, None, Route),
@@ -173,7 +171,7 @@ mod tests {
             (Stage::FinalDot, 451, Some("4.7.1"), Retryable),
             (Stage::FinalDot, 552, Some("5.2.2"), Permanent),
             (Stage::FinalDot, 554, Some("5.6.0"), Permanent),
-            (Stage::FinalDot, 550, Some("5.7.1"), Filtered),
+            (Stage::FinalDot, 550, Some("5.7.1"), Credentials),
             (Stage::FinalDot, 550, Some("5.7.26"), Credentials),
         ] {
             let enhanced = enhanced.map(|text| StatusCode::parse(text).expect(text));
