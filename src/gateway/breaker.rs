@@ -126,7 +126,7 @@ enum State {
         until: Instant,
     },
     Probing(Ticket),
-    /// As many at once as `allowed`, of which so many were `answered`.
+    /// As many at once as `allowed`, and so many `answered`, since that is so.
     Returning {
         since: Instant,
         allowed: u32,
@@ -221,7 +221,7 @@ impl Breaker {
         match sign {
             Sign::Answered => self.answered(ticket, begun, now),
             Sign::Throttled(wait) => {
-                let hold = wait.map(|wait| now + wait.min(LONGEST_HOLD));
+                let hold = wait.filter(|_| self.rules.enabled).map(|wait| now + wait.min(LONGEST_HOLD));
                 self.held_until = self.held_until.max(hold);
                 self.is_there(now);
                 if self.state == State::Probing(ticket) {
@@ -302,17 +302,17 @@ impl Breaker {
         self.returns(now, 1, 1, now);
     }
 
-    /// Twice as many at once whenever all that were allowed at once have been answered.
+    /// Twice as many at once whenever all that were allowed at once have been answered. Where little is sent, a while
+    /// without a fault says as much.
     fn returns(&mut self, since: Instant, allowed: u32, answered: u32, now: Instant) {
-        let (allowed, answered) =
-            if answered >= allowed { (allowed.saturating_mul(2), 0) } else { (allowed, answered) };
-        // Where little is sent, time without a fault says as much as many answers.
         let long_enough = now.saturating_duration_since(since) >= self.rules.window.0;
-        if allowed > self.full || long_enough {
+        if answered < allowed && !long_enough {
+            self.state = State::Returning { since, allowed, answered };
+        } else if allowed.saturating_mul(2) > self.full {
             (self.state, self.outage, self.openings) = (State::Closed, None, 0);
             self.window.clear();
         } else {
-            self.state = State::Returning { since, allowed, answered };
+            self.state = State::Returning { since: now, allowed: allowed.saturating_mul(2), answered: 0 };
         }
     }
 

@@ -4,12 +4,14 @@
 //! - `commands`, `demo`: the shipped binary, from an empty folder
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
 //! - `pipeline`: the dispatcher with a ledger in memory
+//! - `breaker`: gateways in trouble, and back again
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `house`, `script`: what they are made of
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod breaker;
 mod commands;
 mod demo;
 mod gateways;

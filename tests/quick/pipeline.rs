@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shirase::assets::{EMBEDDED, Files};
-use shirase::clock::Clock;
+use shirase::clock::{Clock, Steady};
 use shirase::config::{Config, Span};
 use shirase::dispatch::{
     DeadReason, Dispatcher, Disposition, Incoming, NotificationReport, Report, Revive, Schedule, Underway,
@@ -25,14 +25,14 @@ use crate::house::{self, Findings};
 use crate::script::{Http, Reply, Smtp, Stage, answer, cut};
 
 /// A dispatcher whose every way leads into a sandbox, unless the test leads it elsewhere.
-struct World {
-    dispatcher: Dispatcher,
-    sandbox: Sandbox,
+pub struct World {
+    pub dispatcher: Dispatcher,
+    pub sandbox: Sandbox,
     /// Of the clock that [`world`] gives; a retry comes when its time has come.
-    hands: Hands,
+    pub hands: Hands,
 }
 
-async fn world(change: impl FnOnce(&mut Config)) -> World {
+pub async fn world(change: impl FnOnce(&mut Config)) -> World {
     let hands = Hands::default();
     let world = world_at(hands.clock(), house::templates(), change).await;
     World { hands, ..world }
@@ -43,7 +43,7 @@ async fn world_at(clock: Clock, templates: TemplateSet, change: impl FnOnce(&mut
 }
 
 /// With a clock for deadlines and one for leases, as in production.
-async fn world_with(
+pub async fn world_with(
     clock: Clock,
     ledger_clock: &Clock,
     templates: TemplateSet,
@@ -60,7 +60,9 @@ async fn world_with(
     let dispatcher = Dispatcher {
         catalog: house::CATALOG.clone(),
         templates,
-        gateways: Gateways::new(&config.sms, &config.email, None).unwrap_or_else(|error| panic!("{error}")),
+        gateways: Gateways::new(&config.sms, &config.email, None)
+            .unwrap_or_else(|error| panic!("{error}"))
+            .timed_by(&steady(ledger_clock)),
         ledger: Ledger::open(&config.ledger, ledger_clock).unwrap_or_else(|error| panic!("{error}")),
         clock,
         brand: config.brand,
@@ -72,8 +74,14 @@ async fn world_with(
     World { dispatcher, sandbox, hands: Hands::default() }
 }
 
+/// Time that passes as this clock says.
+fn steady(clock: &Clock) -> Steady {
+    let (clock, from, start) = (clock.clone(), clock.now(), Instant::now());
+    Steady::from_fn(move || start + Duration::try_from(clock.now().duration_since(from)).unwrap_or_default())
+}
+
 /// These servers instead of the sandbox's SMS gateway, tried in this order.
-fn sms_through(config: &mut Config, servers: &[&Http]) {
+pub fn sms_through(config: &mut Config, servers: &[&Http]) {
     let template = config.sms.gateways.remove(0);
     config.sms.gateways = servers
         .iter()
@@ -88,18 +96,18 @@ fn sms_through(config: &mut Config, servers: &[&Http]) {
         .collect();
 }
 
-fn http(gateway: &mut SmsGatewayConfig) -> &mut HttpGatewayConfig {
+pub fn http(gateway: &mut SmsGatewayConfig) -> &mut HttpGatewayConfig {
     let SmsKindConfig::Http(http) = &mut gateway.kind;
     http
 }
 
-fn mail_through(config: &mut Config, server: &Smtp) {
+pub fn mail_through(config: &mut Config, server: &Smtp) {
     config.email.relays[0].url = server.url().parse().expect("a URL");
     config.email.relays[0].timeout = Span(Duration::from_secs(2));
 }
 
 impl World {
-    async fn dispatch(&self, event: &Value, attempts: u32) -> Report {
+    pub async fn dispatch(&self, event: &Value, attempts: u32) -> Report {
         if attempts > 0 {
             self.hands.forward(30);
         }
@@ -108,7 +116,7 @@ impl World {
     }
 
     /// Dispatches, and notes that a dead letter is where it belongs.
-    async fn take(&self, raw: RawEvent, lane: shirase::event::Lane, attempts: u32) -> Report {
+    pub async fn take(&self, raw: RawEvent, lane: shirase::event::Lane, attempts: u32) -> Report {
         let incoming = Incoming { raw, lane, attempts, revive: Revive::Always };
         let mut report = self.dispatcher.dispatch(&incoming).await;
         if let Some(burial) = report.burial.take() {
@@ -118,18 +126,18 @@ impl World {
     }
 
     /// Numbers of SMS and mails in the sandbox.
-    fn sent(&self) -> (usize, usize) {
+    pub fn sent(&self) -> (usize, usize) {
         (self.sandbox.sms().len(), self.sandbox.mail().len())
     }
 }
 
 /// An example as an event that has just happened.
-fn event(event_type: &str, number: usize) -> Value {
+pub fn event(event_type: &str, number: usize) -> Value {
     house::envelope(event_type, "01QUICK", house::time(), &house::example(event_type, number))
 }
 
 /// A login of somebody with a mobile number and, as `email` says, an address.
-fn login(email: bool) -> Value {
+pub fn login(email: bool) -> Value {
     let mut event = event("security.login.new_device", 1);
     if !email {
         let recipient = event["data"]["recipient"].as_object_mut().expect("a recipient");
@@ -143,14 +151,14 @@ fn code() -> Value {
 }
 
 /// `sms accepted`, `email retry`, in the report's order.
-fn results(report: &Report) -> Vec<String> {
+pub fn results(report: &Report) -> Vec<String> {
     let result =
         |one: &NotificationReport| format!("{}.{} {}", one.contact, one.channel, one.result.as_str());
     report.notifications.iter().map(result).collect()
 }
 
 #[track_caller]
-fn assert_results(report: &Report, expected: &[&str]) {
+pub fn assert_results(report: &Report, expected: &[&str]) {
     assert_eq!(results(report), expected, "{report:?}");
 }
 
@@ -165,11 +173,11 @@ fn assert_dead(report: &Report, expected: DeadReason) {
     }
 }
 
-fn retry(seconds: u64, attempts: u32) -> Disposition {
+pub fn retry(seconds: u64, attempts: u32) -> Disposition {
     Disposition::Retry { delay: Duration::from_secs(seconds), attempts }
 }
 
-fn echo(status: u16) -> Reply {
+pub fn echo(status: u16) -> Reply {
     answer(status, &[], "{}")
 }
 
@@ -564,10 +572,10 @@ async fn what_waits_for_its_turn_under_our_own_rate_is_not_sent_after_its_deadli
 
 /// A clock that a test, or a server of its, moves.
 #[derive(Clone, Default)]
-struct Hands(Arc<AtomicI64>);
+pub struct Hands(Arc<AtomicI64>);
 
 impl Hands {
-    fn forward(&self, seconds: i64) {
+    pub fn forward(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::Relaxed);
     }
 

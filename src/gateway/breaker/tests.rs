@@ -257,10 +257,13 @@ fn a_failure_on_its_way_back_opens_it_again_for_longer() {
 }
 
 #[test]
-fn where_little_is_sent_a_while_without_failure_is_enough_to_close_it() {
+fn where_little_is_sent_a_while_without_failure_is_enough_for_the_next_step() {
     let mut watch = opened();
     watch.after(5_000).try_one(Sign::Answered);
-    watch.after(10_000).try_one(Sign::Answered);
+    for _ in 0..5 {
+        assert_eq!(watch.breaker.circuit(), Circuit::HalfOpen);
+        watch.after(10_000).try_one(Sign::Answered);
+    }
     assert_eq!(watch.breaker.circuit(), Circuit::Closed);
 }
 
@@ -280,7 +283,7 @@ fn what_hung_before_it_opened_does_not_open_it_again_when_its_timeout_comes() {
 
 #[test]
 fn a_gateway_that_wants_to_be_left_alone_is_by_everybody_until_then() {
-    let mut watch = Watch::new(BreakerConfig { enabled: false, ..BreakerConfig::default() });
+    let mut watch = Watch::new(BreakerConfig::default());
     let (first, second) = (watch.go(), watch.go());
     watch.ends(first, Sign::Throttled(Some(Duration::from_secs(20))));
     watch.after(1_000).ends(second, Sign::Throttled(Some(Duration::from_secs(1))));
@@ -296,12 +299,14 @@ fn a_gateway_that_wants_to_be_left_alone_is_by_everybody_until_then() {
 }
 
 #[test]
-fn a_breaker_that_is_switched_off_never_opens() {
+fn a_breaker_that_is_switched_off_leaves_nobody_alone() {
     let mut watch = Watch::new(BreakerConfig { enabled: false, ..BreakerConfig::default() });
     (0..100).for_each(|_| watch.try_one(FAULT));
     (0..100).for_each(|_| drop(watch.go()));
     watch.after(60_000);
     assert_eq!(watch.look(), Circuit::Closed);
+    watch.try_one(Sign::Throttled(Some(Duration::from_secs(20))));
+    assert_eq!(watch.wait(), None);
 }
 
 #[test]
