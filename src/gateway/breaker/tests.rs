@@ -249,11 +249,40 @@ fn after_a_probe_it_returns_slowly_until_it_is_at_full_strength() {
 }
 
 #[test]
-fn a_failure_on_its_way_back_opens_it_again_for_longer() {
+fn one_that_fails_more_than_it_works_on_its_way_back_is_left_alone_again() {
     let mut watch = opened();
     watch.after(5_000).try_one(Sign::Answered);
     watch.try_one(FAULT);
-    assert_eq!((watch.breaker.circuit(), watch.wait()), (Circuit::Open, Some(10)));
+    assert_eq!(watch.breaker.circuit(), Circuit::HalfOpen);
+    watch.try_one(FAULT);
+    assert_eq!(
+        (watch.breaker.circuit(), watch.wait()),
+        (Circuit::Open, Some(5)),
+        "it was there a moment ago"
+    );
+}
+
+#[test]
+fn one_that_hangs_on_its_way_back_is_left_alone_again() {
+    let mut watch = opened();
+    watch.after(5_000).try_one(Sign::Answered);
+    assert_eq!(watch.at_once().len(), 2);
+    watch.after(3_000);
+    assert_eq!(watch.look(), Circuit::Open);
+}
+
+/// A gateway that fails now and then never opens a closed circuit; so it must be able to close an open one.
+#[test]
+fn one_that_fails_now_and_then_comes_back_all_the_same() {
+    let mut watch = opened();
+    watch.after(5_000);
+    for number in 0.. {
+        watch.after(10).try_one(if number % 5 == 4 { FAULT } else { Sign::Answered });
+        if watch.breaker.circuit() == Circuit::Closed {
+            break;
+        }
+        assert!(number < 100);
+    }
 }
 
 #[test]
