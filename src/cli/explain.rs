@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::house::House;
 use super::{ConfigArg, NOT_IN_ORDER, examples};
 use crate::clock::Clock;
-use crate::dispatch::DeadReason;
+use crate::dispatch::{DeadReason, reference};
 use crate::event::{Event, Given, RawEvent, decode, peek};
 use crate::plan::{Address, Channel, Notification, Plan, plan};
 use crate::template::{Message, segments};
@@ -78,7 +78,7 @@ fn explain(house: &House, raw: &RawEvent) -> Value {
                     let routes = notifications
                         .iter()
                         .zip(&rendered)
-                        .map(|(one, rendered)| route(house, one, &rendered.message));
+                        .map(|(one, rendered)| route(house, &event, one, &rendered.message));
                     explained["notifications"] = routes.collect();
                     ("send", Value::Null)
                 }
@@ -98,13 +98,12 @@ fn phone(event: &Event) -> String {
     }
 }
 
-fn route(house: &House, notification: &Notification, message: &Message) -> Value {
+fn route(house: &House, event: &Event, notification: &Notification, message: &Message) -> Value {
     let channel = notification.address.channel();
-    let gateways: Vec<&str> = match channel {
-        Channel::Sms => {
-            house.config.sms.gateways.iter().map(|gateway| gateway.common.name.as_str()).collect()
-        }
-        Channel::Email => house.config.email.relays.iter().map(|relay| relay.name.as_str()).collect(),
+    let reference = reference(&event.key(), &notification.target());
+    let gateways = match channel {
+        Channel::Sms => house.config.sms.order(&reference),
+        Channel::Email => house.config.email.order(&reference),
     };
     let size = match message {
         Message::Sms { text } => Some(segments(text)),

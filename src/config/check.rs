@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::layers::Layers;
 use super::{Certificates, Config, Secret, Span, TextValue};
 use crate::broker::AmqpUrl;
-use crate::gateway::{GatewayUrl, Mailbox, RelayUrl, ReturnPath};
+use crate::gateway::{BreakerConfig, GatewayUrl, Mailbox, RelayUrl, ReturnPath};
 use crate::ledger::LedgerUrl;
 
 /// One thing that is wrong.
@@ -206,6 +206,10 @@ fn times(config: &Config) -> Vec<(String, String)> {
             problems.push((key, "is nothing: every attempt would fail; give it some seconds".to_owned()));
         }
     }
+    for (key, breaker) in breakers(config) {
+        let below = |(name, message)| (format!("{key}.breaker.{name}"), message);
+        problems.extend(breaker.problems().into_iter().map(below));
+    }
     // A notification and its fallback each go through the whole schedule; both must be remembered until then.
     let schedule: Duration = config.retry.schedule.iter().map(|step| step.0).sum();
     if config.ledger.retention.0 <= schedule * 2 {
@@ -214,6 +218,13 @@ fn times(config: &Config) -> Vec<(String, String)> {
         problems.push(("ledger.retention".to_owned(), message.to_owned()));
     }
     problems
+}
+
+fn breakers(config: &Config) -> impl Iterator<Item = (String, BreakerConfig)> {
+    let gateways = config.sms.gateways.iter().enumerate();
+    let gateways = gateways.map(|(index, it)| (format!("sms.gateways.{index}"), it.common.breaker));
+    let relays = config.email.relays.iter().enumerate();
+    gateways.chain(relays.map(|(index, it)| (format!("email.relays.{index}"), it.breaker)))
 }
 
 fn path_of(key: &str) -> Vec<String> {

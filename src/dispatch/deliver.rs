@@ -9,7 +9,7 @@ use super::pass::{Outcome, Pass, Tenure};
 use super::verdict::{Pause, Situation, Verdict};
 use super::{DeadReason, Dispatcher, Journey, NotificationReport, NotificationResult};
 use crate::crash::{self, Point};
-use crate::gateway::{Class, Gateway, OnUnknown};
+use crate::gateway::{Class, Gateway, OnUnknown, Reason};
 use crate::ledger::{EventState, Grant, Held, Keep, LedgerClosed, Settle, SettleAnswer, Settled};
 use crate::plan::{Channel, Notification};
 use crate::telemetry;
@@ -174,7 +174,8 @@ impl Dispatcher {
                     .with_open_fallback(situation, job)
                     .verdict(&self.schedule, Pause::Untried { wait: *wait });
                 report.result = match verdict {
-                    Verdict::Later { .. } => NotificationResult::Retry,
+                    Verdict::Later { .. } if failure.reason == Reason::OwnLimit => NotificationResult::Retry,
+                    Verdict::Later { .. } => NotificationResult::Waiting,
                     _ => NotificationResult::Failed,
                 };
                 verdict
