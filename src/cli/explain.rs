@@ -11,7 +11,8 @@ use super::{ConfigArg, NOT_IN_ORDER, examples};
 use crate::clock::Clock;
 use crate::dispatch::DeadReason;
 use crate::event::{Event, Given, RawEvent, decode, peek};
-use crate::plan::{Address, Channel, Notification, Plan, plan};
+use crate::gateway::{RelayConfig, SmsGatewayConfig};
+use crate::plan::{Address, Notification, Plan, plan};
 use crate::template::{Message, segments};
 
 /// Show for each event of a file what would happen and why: policy, route, masked address, gateway order, segments.
@@ -100,21 +101,40 @@ fn phone(event: &Event) -> String {
 
 fn route(house: &House, notification: &Notification, message: &Message) -> Value {
     let channel = notification.address.channel();
-    let gateways: Vec<&str> = match channel {
-        Channel::Sms => {
-            house.config.sms.gateways.iter().map(|gateway| gateway.common.name.as_str()).collect()
+    let (gateways, size): (Vec<Value>, _) = match message {
+        Message::Sms { text } => {
+            let as_sent = |gateway| gateway_with(gateway, text);
+            (house.config.sms.gateways.iter().map(as_sent).collect(), Some(segments(text)))
         }
-        Channel::Email => house.config.email.relays.iter().map(|relay| relay.name.as_str()).collect(),
+        Message::Email { .. } => {
+            let relay = |relay: &RelayConfig| json!({"name": relay.name});
+            (house.config.email.relays.iter().map(relay).collect(), None)
+        }
     };
-    let size = match message {
-        Message::Sms { text } => Some(segments(text)),
-        Message::Email { .. } => None,
-    };
+    let names: Vec<&Value> = gateways.iter().map(|gateway| &gateway["name"]).collect();
     json!({
         "channel": channel.as_str(), "contact": notification.contact.as_str(), "to": notification.address.to_string(),
-        "why": notification.why.to_string(), "gateways": gateways, "size": size,
+        "why": notification.why.to_string(), "gateways": names, "size": size, "routes": gateways,
         "fallback": notification.fallback.as_ref().map(|address: &Address| format!("{} {address}", address.channel().as_str()))
     })
+}
+
+/// What a text takes as this gateway sends it, or why it cannot carry it.
+fn gateway_with(gateway: &SmsGatewayConfig, text: &str) -> Value {
+    let name = &gateway.common.name;
+    match gateway.size(text) {
+        Ok(size) => json!({"name": name, "segments": size.segments}),
+        Err(failure) => json!({"name": name, "cannot_carry": failure.to_string()}),
+    }
+}
+
+fn route_in_words(route: &Value) -> String {
+    let name = route["name"].as_str().unwrap_or("-");
+    match (&route["segments"], route["cannot_carry"].as_str()) {
+        (_, Some(why)) => format!("{name} (cannot carry it: {why})"),
+        (Value::Number(count), None) => format!("{name} ({count} segment(s))"),
+        _ => name.to_owned(),
+    }
 }
 
 fn in_words(line: usize, explained: &Value) -> String {
@@ -134,15 +154,11 @@ fn in_words(line: usize, explained: &Value) -> String {
         None => {}
     }
     for one in explained["notifications"].as_array().into_iter().flatten() {
-        let gateways: Vec<String> = one["gateways"].as_array().into_iter().flatten().map(text).collect();
-        let segments =
-            one["size"]["segments"].as_u64().map(|count| format!(", {count} segment(s)")).unwrap_or_default();
+        let routes: Vec<String> =
+            one["routes"].as_array().into_iter().flatten().map(route_in_words).collect();
         let fallback = one["fallback"].as_str().map(|to| format!(", then {to}")).unwrap_or_default();
         let to = format!("{} to {} ({})", text(&one["channel"]), text(&one["to"]), text(&one["contact"]));
-        fact(
-            "→",
-            format!("{to} via {}{fallback}{segments}: {}", gateways.join(", then "), text(&one["why"])),
-        );
+        fact("→", format!("{to} via {}{fallback}: {}", routes.join(", then "), text(&one["why"])));
     }
     words
 }

@@ -251,11 +251,12 @@ fn awaited(failure: &Failure, gateway: &Gateway) -> Option<Duration> {
 fn weightier(before: Option<Outcome>, now: Outcome) -> Outcome {
     let weight = |outcome: &Outcome| match outcome {
         Outcome::Failed { failure, .. } => match failure.class {
-            Class::Unknown => 3,
-            Class::Permanent | Class::Filtered => 2,
-            // Nothing was tried there: what another gateway said counts more.
-            Class::Throttled { .. } if failure.reason == Reason::OwnLimit => 0,
-            Class::Retryable | Class::Throttled { .. } | Class::Credentials | Class::Route => 1,
+            Class::Unknown => 4,
+            // Nothing was tried there: what another gateway said counts more, and a retry asks that one.
+            Class::Filtered if matches!(failure.reason, Reason::TooLong | Reason::Repertoire) => 0,
+            Class::Throttled { .. } if failure.reason == Reason::OwnLimit => 1,
+            Class::Permanent | Class::Filtered => 3,
+            Class::Retryable | Class::Throttled { .. } | Class::Credentials | Class::Route => 2,
         },
         _ => 0,
     };

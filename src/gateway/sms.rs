@@ -5,6 +5,7 @@ mod client;
 mod config;
 mod http;
 mod receipt_auth;
+mod text;
 mod url;
 mod wire;
 
@@ -17,17 +18,19 @@ use self::client::Client;
 use self::config::KindConfig;
 pub use self::config::{KindConfig as SmsKindConfig, SmsConfig, SmsGatewayConfig};
 pub use self::http::HttpGatewayConfig;
+use self::text::Repertoire;
 pub use self::url::GatewayUrl;
 use self::wire::{Sms, Wire};
 use super::receipt::{Callback, CallbackError, Report};
 use super::{Accepted, BuildError, Class, Failure, Letter, Reason};
 use crate::plan::Address;
-use crate::template::Message;
+use crate::template::{Message, segments};
 
 /// An SMS gateway: one vendor account.
 pub(super) struct SmsGateway {
     client: Client,
     wire: Box<dyn Wire>,
+    repertoire: Repertoire,
     /// Where the vendor reaches our receipts listener.
     callback: Option<Url>,
 }
@@ -40,7 +43,7 @@ impl SmsGateway {
         let wire: Box<dyn Wire> = match &config.kind {
             KindConfig::Http(kind) => Box::new(http::Http::new(kind).map_err(failed)?),
         };
-        Ok(Self { client, wire, callback })
+        Ok(Self { client, wire, repertoire: config.common.repertoire(), callback })
     }
 
     /// Hands a message over.
@@ -48,11 +51,14 @@ impl SmsGateway {
         let (Address::Sms(phone), Message::Sms { text }) = (letter.address, letter.message) else {
             return Err(Failure::new(Class::Permanent, Reason::Build, "not an SMS"));
         };
+        let text = &self.repertoire.fit(text)?;
         let (reference, now, valid_for) = (letter.reference, letter.now, letter.valid_for);
         let callback = self.callback.as_ref();
         let request = self.wire.request(&Sms { phone, text, reference, now, valid_for, callback });
         let answer = self.client.ask(request).await?;
-        self.wire.read(&answer)
+        let mut accepted = self.wire.read(&answer)?;
+        accepted.segments = accepted.segments.or(u32::try_from(segments(text).segments).ok());
+        Ok(accepted)
     }
 
     /// Asks something that sends nothing and shows whether the account is in order.

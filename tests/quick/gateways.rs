@@ -103,7 +103,7 @@ fn echo(status: u16, headers: &[(&str, &str)]) -> Reply {
 }
 
 fn accepted(id: Option<&str>) -> Result<Accepted, Failure> {
-    Ok(Accepted::with_id(id.map(str::to_owned)))
+    Ok(Accepted { provider_id: id.map(str::to_owned), segments: Some(1) })
 }
 
 #[tokio::test]

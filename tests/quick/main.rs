@@ -5,6 +5,7 @@
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
 //! - `http_kind`: what a house can configure of kind `http`
 //! - `pipeline`: the dispatcher with a ledger in memory
+//! - `route_text`: texts as a route can carry them
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `house`, `script`: what they are made of
@@ -18,6 +19,7 @@ mod house;
 mod http_kind;
 mod ledger;
 mod pipeline;
+mod route_text;
 mod sandbox;
 mod script;
 mod snapshots;

@@ -7,9 +7,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::{OnUnknown, default_unknown_wait};
+use super::super::{Failure, OnUnknown, default_unknown_wait};
 use super::http::HttpGatewayConfig;
+use super::text::Repertoire;
 use crate::config::{Secret, Span};
+use crate::template::{Segments, segments};
 
 /// `[sms]`
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -54,6 +56,27 @@ pub struct CommonConfig {
     pub unknown_wait: Span,
     /// Certificates (PEM) of a private authority that are trusted beside the system's.
     pub ca: Option<Secret>,
+    /// The route carries only characters of Shift_JIS.
+    #[serde(default)]
+    pub shift_jis: bool,
+    /// The longest text that it carries whole, in UTF-16 units; no limit without it.
+    #[schemars(range(min = 1))]
+    pub max_length: Option<NonZeroU32>,
+    /// How many of these a line break counts.
+    #[serde(default = "default_newline_units")]
+    #[schemars(range(min = 1, max = 2))]
+    pub newline_units: u8,
+}
+
+impl CommonConfig {
+    pub(super) fn repertoire(&self) -> Repertoire {
+        let Self { shift_jis, max_length, newline_units, .. } = *self;
+        Repertoire { shift_jis, max_length, newline_units }
+    }
+}
+
+fn default_newline_units() -> u8 {
+    1
 }
 
 fn default_connect_timeout() -> Span {
@@ -69,6 +92,14 @@ pub enum KindConfig {
 }
 
 impl SmsGatewayConfig {
+    /// What a text takes as this gateway sends it.
+    ///
+    /// # Errors
+    /// Why it cannot carry the text.
+    pub fn size(&self, text: &str) -> Result<Segments, Failure> {
+        self.common.repertoire().fit(text).map(|text| segments(&text))
+    }
+
     /// What one key alone cannot show: keys below the gateway's, and what is wrong with them.
     pub fn problems(&self) -> Vec<(String, String)> {
         match &self.kind {
