@@ -2,6 +2,7 @@
 //!
 //! - `snapshots`: every message of every example, and what holds for all of them
 //! - `commands`, `demo`: the shipped binary, from an empty folder
+//! - `certificates`: HTTPS gateways with a private authority
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
 //! - `http_kind`: what a house can configure of kind `http`
 //! - `pipeline`: the dispatcher with a ledger in memory
@@ -12,6 +13,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod certificates;
 mod commands;
 mod demo;
 mod gateways;
