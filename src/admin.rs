@@ -60,7 +60,7 @@ struct Admin {
     problems: Problems,
 }
 
-/// Serves until `stop`.
+/// Serves until `stop`, with `others` beside its own routes.
 ///
 /// # Errors
 /// When the listener fails.
@@ -68,6 +68,7 @@ pub async fn serve(
     listener: TcpListener,
     metrics: PrometheusHandle,
     problems: Problems,
+    others: Router,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new()
@@ -75,7 +76,8 @@ pub async fn serve(
         .route("/metrics", get(prometheus))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .with_state(Admin { metrics, problems });
+        .with_state(Admin { metrics, problems })
+        .merge(others);
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 

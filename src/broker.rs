@@ -5,6 +5,7 @@
 //! of their own, so that a blocked publisher can still acknowledge and a full lane can't slow another.
 
 mod ack;
+mod bring;
 mod connection;
 mod consume;
 mod dead;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::bring::BringAgain;
 pub use self::connection::{BrokerError, probe};
 pub use self::consume::{Consumer, Delivered, Handle, Handled};
 pub use self::dead::{BrokerDeath, DeadLetter, DeadLetters, Held, PutBackError};

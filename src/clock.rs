@@ -40,6 +40,27 @@ impl Clock {
     }
 }
 
+/// How time passes, for whatever counts seconds and needs no date.
+#[derive(Clone)]
+pub struct Steady(Arc<dyn Fn() -> Instant + Send + Sync>);
+
+impl Steady {
+    /// The system's steady clock.
+    pub fn system() -> Self {
+        Self(Arc::new(Instant::now))
+    }
+
+    /// One of one's own, for tests.
+    pub fn from_fn(now: impl Fn() -> Instant + Send + Sync + 'static) -> Self {
+        Self(Arc::new(now))
+    }
+
+    /// The current time.
+    pub fn now(&self) -> Instant {
+        (self.0)()
+    }
+}
+
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Clock({})", self.now())

@@ -69,12 +69,15 @@ pub struct Dispatcher {
     pub schedule: Schedule,
     /// When the other channel takes over from one in lasting trouble.
     pub fallback_after: Duration,
+    /// How long an event is kept in case a receipt says that its message was not delivered.
+    pub keep_for: Duration,
     /// What is being worked on.
     pub underway: Underway,
 }
 
 /// An event on its way: what its steps share.
 struct Journey<'a> {
+    raw: &'a RawEvent,
     event: &'a Event,
     record: EventRecord,
     revive: Revive,
@@ -125,7 +128,8 @@ impl Dispatcher {
         };
 
         let (lane, revive, alone) = (incoming.lane, incoming.revive, notifications.len() == 1);
-        let journey = Journey { event: &event, record, revive, pseudonyms, lane, alone };
+        let raw = &incoming.raw;
+        let journey = Journey { raw, event: &event, record, revive, pseudonyms, lane, alone };
         let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
         let (held, deaths) = match self.ledger.claim(claim).await? {
             ClaimAnswer::Open { held, deaths } => (held, deaths),
@@ -222,13 +226,16 @@ impl Dispatcher {
     }
 
     fn claim(&self, journey: &Journey<'_>, notifications: &[Notification]) -> Claim {
-        let target = |notification: &Notification| TargetRecord {
-            target: notification.target(),
-            reference: reference(&journey.record.key, &notification.target()),
-            recipient: recipient(&journey.pseudonyms, &notification.address),
-            why: notification.why.to_string(),
-            template_version: self.templates.version().to_owned(),
-            gateway: self.first_gateway(notification),
+        let target = |notification: &Notification| {
+            let reference = reference(&journey.record.key, &notification.target());
+            TargetRecord {
+                target: notification.target(),
+                recipient: recipient(&journey.pseudonyms, &notification.address),
+                why: notification.why.to_string(),
+                template_version: self.templates.version().to_owned(),
+                gateway: self.first_gateway(notification, &reference),
+                reference,
+            }
         };
         Claim {
             event: journey.record.clone(),
@@ -238,8 +245,8 @@ impl Dispatcher {
         }
     }
 
-    fn first_gateway(&self, notification: &Notification) -> Option<String> {
-        let gateways = self.gateways.of(notification.address.channel());
+    fn first_gateway(&self, notification: &Notification, reference: &str) -> Option<String> {
+        let gateways = self.gateways.order(notification.address.channel(), reference);
         gateways.first().map(|gateway| gateway.name().to_owned())
     }
 
@@ -274,7 +281,7 @@ fn close(event: EventRecord, state: EventState) -> Close {
 }
 
 /// The notification's idempotency key: the same over attempts, gateways and restarts, and without anything personal.
-fn reference(event_key: &str, target: &str) -> String {
+pub fn reference(event_key: &str, target: &str) -> String {
     let digest = digest::digest(&digest::SHA256, format!("{event_key}\u{1f}{target}").as_bytes());
     digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }

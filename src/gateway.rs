@@ -1,14 +1,18 @@
 //! Gateways: the ways out. Each kind is one file with its wire shape, its answers and its configuration; everyone else
 //! reads the closed [`Failure`].
 
+mod breaker;
+mod gate;
+mod limits;
 mod mail;
+mod order;
 mod outcome;
 pub mod receipt;
 mod relay_url;
 mod sms;
 mod smtp;
-mod turns;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,13 +20,21 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
+pub use self::breaker::{BreakerConfig, Circuit, Outage, Refusal};
+use self::gate::{Gate, Passage};
+pub use self::limits::Rate;
+use self::limits::{Place, Places, Turns};
 pub use self::mail::Mailbox;
+pub use self::order::Balance;
 pub use self::outcome::{Accepted, Class, Failure, Reason};
 use self::receipt::{Callback, CallbackError, Report};
 pub use self::relay_url::RelayUrl;
-pub use self::sms::{GatewayUrl, HttpGatewayConfig, SmsConfig, SmsGatewayConfig, SmsKindConfig};
+pub use self::sms::{
+    GatewayUrl, HttpGatewayConfig, InfobipConfig, SmsConfig, SmsGatewayConfig, SmsKindConfig, TwilioConfig,
+    VonageConfig,
+};
 pub use self::smtp::RelayConfig;
-use self::turns::Turns;
+use crate::clock::Steady;
 use crate::config::Span;
 use crate::event::Lane;
 use crate::plan::{Address, Channel};
@@ -34,8 +46,19 @@ use crate::template::Message;
 pub struct EmailConfig {
     /// The sender, with a display name.
     pub from: Mailbox,
-    /// Tried in order.
+    /// Which relay is tried first.
+    #[serde(default)]
+    pub balance: Balance,
+    /// The ways out.
     pub relays: Vec<RelayConfig>,
+}
+
+impl EmailConfig {
+    /// Names of the relays in the order in which they are tried for a notification.
+    pub fn order(&self, reference: &str) -> Vec<&str> {
+        let relays = self.relays.iter().map(|relay| (relay.name.as_str(), relay.weight));
+        self.balance.order(relays, reference).map(|(name, _)| name).collect()
+    }
 }
 
 /// What to do when nobody knows whether an attempt was accepted.
@@ -54,6 +77,11 @@ pub enum OnUnknown {
 /// `unknown_wait` where the configuration says nothing: receipts of most messages are there within minutes.
 fn default_unknown_wait() -> Span {
     Span::seconds(600)
+}
+
+/// `weight` where the configuration says nothing.
+fn default_weight() -> u32 {
+    1
 }
 
 /// One message for one address, ready to hand over.
@@ -76,14 +104,46 @@ pub struct Gateway {
     timeout: Duration,
     on_unknown: OnUnknown,
     unknown_wait: Duration,
+    weight: u32,
+    at_once: u32,
+    rate: Option<Rate>,
     turns: Turns,
+    places: Places,
+    gate: Gate,
     kind: Kind,
 }
 
 /// The right to hand over one message now, under the gateway's limits.
 pub struct Turn<'a> {
-    /// A connection of a relay's pool.
-    place: Option<smtp::Place<'a>>,
+    passage: Passage<'a>,
+    place: Place<'a>,
+}
+
+/// Why there is no turn. Nothing was sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoTurn {
+    /// None became free in time under our own limits.
+    Late,
+    /// The gateway is not to be asked at the moment.
+    Refused(Refusal),
+}
+
+impl From<NoTurn> for Failure {
+    fn from(why: NoTurn) -> Self {
+        match why {
+            NoTurn::Late => {
+                let detail = "no turn under our own limits";
+                Self::new(Class::Throttled { wait: None }, Reason::OwnLimit, detail)
+            }
+            NoTurn::Refused(Refusal::CircuitOpen { .. }) => {
+                Self::new(Class::Retryable, Reason::CircuitOpen, "not asked: it is failing")
+            }
+            NoTurn::Refused(Refusal::Held { wait }) => {
+                let detail = "not asked: it wants to be left alone";
+                Self::new(Class::Throttled { wait: Some(wait) }, Reason::RateLimit, detail)
+            }
+        }
+    }
 }
 
 enum Kind {
@@ -106,13 +166,18 @@ impl Gateway {
     /// When its HTTP client cannot be built from the configuration.
     pub fn sms(config: &SmsGatewayConfig, receipts: Option<&Url>) -> Result<Self, BuildError> {
         let common = &config.common;
-        let kind = sms::SmsGateway::new(config, receipts.and_then(|base| callback(base, &common.name)))?;
+        let kind = sms::SmsGateway::new(config, receipts.and_then(|base| callback_url(base, &common.name)))?;
         Ok(Self {
             name: common.name.clone(),
             timeout: common.timeout.0,
             on_unknown: common.on_unknown,
             unknown_wait: common.unknown_wait.0,
-            turns: Turns::new(common.rate_per_second),
+            weight: common.weight,
+            at_once: common.concurrency,
+            rate: alone(common.rate_per_second),
+            turns: Turns::new(alone(common.rate_per_second)),
+            places: Places::new(common.concurrency),
+            gate: Gate::new(&common.name, Channel::Sms, common.breaker, common.concurrency),
             kind: Kind::Sms(Box::new(kind)),
         })
     }
@@ -129,7 +194,12 @@ impl Gateway {
             timeout: config.timeout.0,
             on_unknown: config.on_unknown,
             unknown_wait: config.unknown_wait.0,
-            turns: Turns::new(config.rate_per_second),
+            weight: config.weight,
+            at_once: config.pool,
+            rate: alone(config.rate_per_second),
+            turns: Turns::new(alone(config.rate_per_second)),
+            places: Places::new(config.pool),
+            gate: Gate::new(&config.name, Channel::Email, config.breaker, config.pool),
             kind: Kind::Smtp(Box::new(kind)),
         })
     }
@@ -162,27 +232,83 @@ impl Gateway {
         self.unknown_wait
     }
 
-    /// Waits for its turn under `rate_per_second` and `pool`, at most `patience`. Critical events keep a share of both, so
-    /// that a storm in the other lane can't take every one.
+    /// Its rate, and how many workers share it.
+    pub fn rate(&self) -> Option<Rate> {
+        self.rate
+    }
+
+    /// How many messages this worker hands to it at once.
+    pub fn at_once(&self) -> u32 {
+        self.at_once
+    }
+
+    /// Its share where it shares a channel by weight.
+    pub fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    /// Its circuit.
+    pub fn circuit(&self) -> Circuit {
+        self.gate.circuit()
+    }
+
+    /// Why it is not to be asked at the moment.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.gate.refusal()
+    }
+
+    /// What is wrong with it and for how long it has been, until it has taken a message again.
+    pub fn outage(&self) -> Option<(Outage, Duration)> {
+        self.gate.outage()
+    }
+
+    /// Nobody knows of a message that it would take: it is failing and has not been seen to work again, or it asked to be
+    /// left alone.
+    fn takes_nothing(&self) -> bool {
+        self.outage().is_some() || self.refusal().is_some()
+    }
+
+    /// `primary: connect for 12 s`
+    fn trouble(&self) -> Option<String> {
+        let (name, outage) = (&self.name, self.outage());
+        if let Some((outage, ago)) = outage {
+            return Some(format!("{name}: {} for {} s", outage.reason.as_str(), ago.as_secs()));
+        }
+        let wait = self.refusal()?.wait();
+        Some(format!("{name}: wants to be left alone for {} s", wait.as_secs()))
+    }
+
+    /// Waits for its turn under its limits, at most `patience`. Critical events keep a share of each, so that a storm in
+    /// the other lane can't take every one.
     ///
     /// # Errors
-    /// When the turn does not come in time; nothing was sent.
-    pub async fn turn(&self, lane: Lane, patience: Duration) -> Result<Turn<'_>, Failure> {
-        let late = || {
-            Failure::new(Class::Throttled { wait: None }, Reason::OwnLimit, "no turn under our own limits")
-        };
+    /// At once when its circuit is open or it asked to be left alone, and as soon as that happens while waiting; and when
+    /// the turn does not come in time. Nothing was sent.
+    pub async fn turn(&self, lane: Lane, patience: Duration) -> Result<Turn<'_>, NoTurn> {
+        if let Some(refusal) = self.refusal() {
+            return Err(NoTurn::Refused(refusal));
+        }
         if patience.is_zero() {
-            return Err(late());
+            return Err(NoTurn::Late);
         }
         let turn = async {
-            let place = match &self.kind {
-                Kind::Sms(_) => None,
-                Kind::Smtp(relay) => Some(relay.place(lane).await),
-            };
+            let place = self.places.next(lane).await;
             self.turns.next(lane).await;
-            Turn { place }
+            // Last, because what it lets through counts as being sent.
+            let passage = self.gate.pass().await?;
+            Ok(Turn { passage, place })
         };
-        tokio::time::timeout(patience, turn).await.map_err(|_| late())
+        let turn = async {
+            tokio::select! {
+                biased;
+                turn = turn => turn,
+                refusal = self.gate.closes() => Err(refusal),
+            }
+        };
+        match tokio::time::timeout(patience, turn).await {
+            Ok(turn) => turn.map_err(NoTurn::Refused),
+            Err(_) => Err(NoTurn::Late),
+        }
     }
 
     /// Hands a message over; its turn is over when that has ended.
@@ -190,11 +316,15 @@ impl Gateway {
     /// # Errors
     /// [`Failure`]: how it ended, classified by the kind, which alone knows its answers.
     pub async fn send(&self, letter: &Letter<'_>, turn: Turn<'_>) -> Result<Accepted, Failure> {
-        let result = match &self.kind {
-            Kind::Sms(sms) => sms.send(letter).await,
-            Kind::Smtp(relay) => relay.send(letter, self.timeout).await,
+        let Turn { passage, place } = turn;
+        let attempt = async {
+            match &self.kind {
+                Kind::Sms(sms) => sms.send(letter).await,
+                Kind::Smtp(relay) => relay.send(letter, self.timeout).await,
+            }
         };
-        drop(turn.place);
+        let result = passage.attempt(attempt).await;
+        drop(place);
         result
     }
 
@@ -229,17 +359,24 @@ impl Gateway {
     }
 }
 
+/// A rate that no other worker shares.
+fn alone(per_second: Option<NonZeroU32>) -> Option<Rate> {
+    per_second.map(|per_second| Rate { per_second, replicas: NonZeroU32::MIN })
+}
+
 /// Where a gateway is told to send its receipts to.
-fn callback(base: &Url, name: &str) -> Option<Url> {
+pub fn callback_url(base: &Url, name: &str) -> Option<Url> {
     let mut url = base.clone();
     url.path_segments_mut().ok()?.pop_if_empty().extend(["receipts", name]);
     Some(url)
 }
 
-/// Every configured gateway, by channel, in order.
+/// Every configured gateway, by channel.
 pub struct Gateways {
     sms: Vec<Gateway>,
     email: Vec<Gateway>,
+    sms_balance: Balance,
+    email_balance: Balance,
 }
 
 impl Gateways {
@@ -249,17 +386,33 @@ impl Gateways {
     /// The first that cannot be built.
     pub fn new(sms: &SmsConfig, email: &EmailConfig, receipts: Option<&Url>) -> Result<Self, BuildError> {
         let gateway = |config| Gateway::sms(config, receipts);
+        let relay = |config| Gateway::relay(config, &email.from);
         Ok(Self {
             sms: sms.gateways.iter().map(gateway).collect::<Result<_, _>>()?,
-            email: email
-                .relays
-                .iter()
-                .map(|relay| Gateway::relay(relay, &email.from))
-                .collect::<Result<_, _>>()?,
+            email: email.relays.iter().map(relay).collect::<Result<_, _>>()?,
+            sms_balance: sms.balance,
+            email_balance: email.balance,
         })
     }
 
-    /// The gateways of a channel, in the order in which they are tried.
+    /// With each `rate_per_second` divided by so many workers.
+    #[must_use]
+    pub fn shared_by(mut self, replicas: NonZeroU32) -> Self {
+        for gateway in self.sms.iter_mut().chain(&mut self.email) {
+            gateway.rate = gateway.rate.map(|rate| Rate { replicas, ..rate });
+            gateway.turns = Turns::new(gateway.rate);
+        }
+        self
+    }
+
+    /// With another clock for how long gateways are left alone.
+    #[must_use]
+    pub fn timed_by(mut self, time: &Steady) -> Self {
+        self.sms.iter_mut().chain(&mut self.email).for_each(|gateway| gateway.gate.timed_by(time.clone()));
+        self
+    }
+
+    /// The gateways of a channel as they are configured.
     pub fn of(&self, channel: Channel) -> &[Gateway] {
         match channel {
             Channel::Sms => &self.sms,
@@ -267,9 +420,46 @@ impl Gateways {
         }
     }
 
+    /// The gateways of a channel in the order in which they are tried for a notification: the same for all its attempts.
+    pub fn order(&self, channel: Channel, reference: &str) -> Vec<&Gateway> {
+        let balance = match channel {
+            Channel::Sms => self.sms_balance,
+            Channel::Email => self.email_balance,
+        };
+        let gateways = self.of(channel);
+        let named = gateways.iter().map(|gateway| (gateway.name(), gateway.weight()));
+        balance.order(named, reference).map(|(_, index)| &gateways[index]).collect()
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Gateway> {
         self.sms.iter().chain(&self.email)
+    }
+
+    /// Whether one of the channel's gateways may be asked at the moment, be it by a probe.
+    pub fn may_be_asked(&self, channel: Channel) -> bool {
+        self.of(channel).iter().any(|gateway| gateway.refusal().is_none())
+    }
+
+    /// Every gateway of every channel is known to take nothing at the moment.
+    pub fn take_nothing(&self) -> bool {
+        let mut gateways = self.iter().peekable();
+        gateways.peek().is_some() && gateways.all(Gateway::takes_nothing)
+    }
+
+    /// Each channel without a way out, and what is wrong with its gateways, in words.
+    pub fn trouble(&self) -> Vec<String> {
+        let channels = [Channel::Sms, Channel::Email].into_iter();
+        let closed = channels.filter(|channel| {
+            let gateways = self.of(*channel);
+            !gateways.is_empty() && gateways.iter().all(Gateway::takes_nothing)
+        });
+        closed
+            .map(|channel| {
+                let each: Vec<String> = self.of(channel).iter().filter_map(Gateway::trouble).collect();
+                format!("{}: every gateway is failing ({})", channel.as_str(), each.join("; "))
+            })
+            .collect()
     }
 
     /// No attempt at any of them takes longer.

@@ -30,12 +30,13 @@ use serde::Deserialize;
 
 pub use self::group_commit::{Ledger, LedgerClosed};
 pub use self::operation::{
-    Attempt, Claim, ClaimAnswer, Close, EventRecord, EventState, Fate, Grant, Held, Oldest, Receipt,
-    ReceiptAnswer, Renew, Revive, Settle, Settled, TargetRecord, UnknownAttempt,
+    Attempt, Claim, ClaimAnswer, Close, EventRecord, EventState, Fate, Grant, Held, Keep, MessageName,
+    Oldest, Receipt, ReceiptAnswer, Renew, Reopened, Revive, Sealed, Settle, SettleAnswer, Settled,
+    TargetRecord, UnknownAttempt,
 };
 pub use self::pseudonym::Pseudonyms;
 use self::story::View;
-pub use self::story::{NotificationStory, Reader, Story, ViewError};
+pub use self::story::{NotificationStory, Reader, ReceiptStory, Story, ViewError};
 pub use self::url::LedgerUrl;
 use crate::config::{Secret, Span};
 

@@ -1,37 +1,21 @@
-//! Receipts over HTTP: what gateways and the mail system say later of a message.
+//! Receipts: what gateways and the mail system say later of a message, over HTTP.
+//!
+//! | file | |
+//! |---|---|
+//! | `config` | `[receipts]` |
+//! | `http` | the listener: limits, whose word it is, how fast it is answered |
+//! | `desk` | what a receipt changes: the ledger, and the event that is brought to its lane again |
+//! | `bounce` | what `shirase bounce` hands over |
+//!
+//! A callback is answered 2xx only when what it says is durable, and within `receipts.patience`: a vendor that gets 503
+//! instead brings it again, and what could not wait is written down all the same as soon as the ledger can.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
+mod bounce;
+mod config;
+mod desk;
+mod http;
 
-use crate::admin::Listen;
-use crate::config::{Secret, Span};
-use crate::gateway::GatewayUrl;
-
-/// `[receipts]`
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct ReceiptsConfig {
-    /// A listener of its own, which a reverse proxy makes public; without it `/receipts/…` is served beside `/metrics`.
-    pub listen: Option<Listen>,
-    /// Under which base URL the gateways reach it: they are told, and Twilio signs it.
-    pub public_url: Option<GatewayUrl>,
-    /// How long a callback waits for the ledger; after that it is answered 503 and the vendor brings it again.
-    pub patience: Span,
-    /// How long an event is kept, encrypted, in case a receipt says that its message was not delivered. Never past the
-    /// event's deadline.
-    pub keep: Span,
-    /// Shared by `shirase bounce` and the worker.
-    pub bounce_secret: Option<Secret>,
-}
-
-impl Default for ReceiptsConfig {
-    fn default() -> Self {
-        Self {
-            listen: None,
-            public_url: None,
-            patience: Span::seconds(1),
-            keep: Span::seconds(6 * 3600),
-            bounce_secret: None,
-        }
-    }
-}
+pub use self::bounce::Bounce;
+pub use self::config::ReceiptsConfig;
+pub use self::desk::{Bring, Desk, STRANDED_AFTER};
+pub use self::http::router;

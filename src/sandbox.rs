@@ -1,11 +1,13 @@
 //! A sandbox: an SMS gateway and an SMTP server on loopback that keep what they are sent, and a page to see it.
 //!
 //! Real servers that ship with the product, not mocks: demo, tests and a house trying its configuration use them alike.
-//! They can write down durably what they took ([`Journal`]), and misbehave on purpose ([`SmsFault`], [`MailFault`]).
+//! They can write down durably what they took ([`Journal`]), misbehave on purpose ([`SmsFault`], [`MailFault`]), and call
+//! back later ([`Receipts`]).
 
 mod faults;
 mod journal;
 mod page;
+mod receipts;
 mod sms;
 mod smtp;
 
@@ -26,6 +28,8 @@ use self::faults::Faults;
 pub use self::faults::{Asked, MailFault, RandomFaults, SmsFault, Stage, StatusCode};
 pub use self::journal::{Entry, Journal};
 pub use self::page::{Page, Sample, SendEvent};
+use self::receipts::Caller;
+pub use self::receipts::Receipts;
 pub use self::sms::Sms;
 pub use self::smtp::Mail;
 use crate::clock::Clock;
@@ -41,6 +45,7 @@ pub struct Sandbox {
     news: broadcast::Sender<News>,
     journal: Option<Journal>,
     faults: Arc<Faults>,
+    caller: Option<Arc<Caller>>,
     clock: Clock,
 }
 
@@ -98,6 +103,7 @@ impl Sandbox {
             news: broadcast::channel(1024).0,
             journal: None,
             faults: Arc::default(),
+            caller: None,
             clock,
         }
     }
@@ -108,6 +114,14 @@ impl Sandbox {
     /// When the file cannot be opened, or another sandbox writes to it.
     pub fn with_journal(self, path: &Path) -> io::Result<Self> {
         Ok(Self { journal: Some(Journal::open(path)?), ..self })
+    }
+
+    /// Calls back about each SMS that it takes.
+    ///
+    /// # Errors
+    /// When no HTTP client can be built.
+    pub fn with_receipts(self, receipts: Receipts) -> reqwest::Result<Self> {
+        Ok(Self { caller: Some(Caller::new(receipts)?), ..self })
     }
 
     /// From now on each SMS is asked about, and meets the fault that the rule gives.
@@ -185,6 +199,7 @@ impl Sandbox {
             answered,
         })
         .await?;
+        self.caller.iter().for_each(|caller| caller.call(&sms));
         Ok(sms)
     }
 

@@ -14,9 +14,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::dispatch::{DeadReason, Disposition, NotificationReport, NotificationResult, Report};
 use crate::event::{Event, Lane};
-use crate::gateway::{Accepted, Class, Failure, Gateway, Reason};
-use crate::ledger::{Attempt, UnknownAttempt};
-use crate::plan::{NoSms, Notification, sms_route};
+use crate::gateway::receipt::{CallbackError, Loss, Report as Receipt, Status};
+use crate::gateway::{Accepted, Circuit, Class, Failure, Gateway, Reason};
+use crate::ledger::{Attempt, ReceiptAnswer, UnknownAttempt};
+use crate::plan::{Channel, NoSms, Notification, sms_route};
 
 /// What libraries may log, whatever the filter asks for: handlebars shows every value that it renders at debug, lapin
 /// shows frames, and a returned message with its whole body even at warn.
@@ -93,7 +94,15 @@ fn describe() {
     describe_counter!("shirase_sms_segments_total", "SMS segments accepted");
     describe_counter!("shirase_dead_letters_total", "Events given up, by reason");
     describe_gauge!("shirase_in_flight", "Events being worked on");
-    describe_gauge!("shirase_gateway_up", "1 when the last attempt reached the gateway, 0 when it did not");
+    describe_gauge!(
+        "shirase_gateway_up",
+        "1 when the last attempt reached the gateway, 0 when it did not or its circuit is open"
+    );
+    describe_gauge!("shirase_gateway_circuit", "0 closed, 1 half-open, 2 open: the gateway is left alone");
+    describe_counter!(
+        "shirase_gateway_circuit_openings_total",
+        "Circuits opened, again after a failed probe too"
+    );
     describe_histogram!("shirase_ledger_commit_seconds", "Seconds a ledger transaction took");
     describe_counter!(
         "shirase_phones_outside_prefixes_total",
@@ -104,6 +113,11 @@ fn describe() {
         "Age of the oldest event that is still to be told, by lane; 0 when there is none"
     );
     describe_counter!("shirase_broker_connections_total", "Broker connections by role and result");
+    describe_counter!(
+        "shirase_receipts_total",
+        "Receipts by gateway and status: underway, delivered, undelivered, stale, stranger, forged, unreadable, deferred"
+    );
+    describe_counter!("shirase_undelivered_total", "Messages that did not arrive, by gateway and reason");
     describe_counter!("shirase_claims_taken_over_total", "Claims of a crashed or stuck attempt taken over");
 }
 
@@ -173,9 +187,45 @@ pub fn decoded(event: &Event, prefixes: &[String]) {
     }
 }
 
-/// A gateway was configured: it counts as up until an attempt shows otherwise, so that its series is there.
+/// A gateway was configured: it counts as up until an attempt shows otherwise, so that its series are there.
 pub fn gateway_configured(gateway: &Gateway) {
-    gauge!("shirase_gateway_up", "gateway" => gateway.name().to_owned()).set(1.0);
+    let name = gateway.name().to_owned();
+    gauge!("shirase_gateway_up", "gateway" => name.clone()).set(1.0);
+    gauge!("shirase_gateway_circuit", "gateway" => name.clone()).set(circuit_value(Circuit::Closed));
+    counter!("shirase_gateway_circuit_openings_total", "gateway" => name.clone()).absolute(0);
+    let rate = gateway.rate().map_or_else(|| "no limit".to_owned(), |rate| rate.to_string());
+    let (channel, at_once) = (gateway.channel().as_str(), gateway.at_once());
+    info!(gateway = name, channel, rate, at_once, "gateway");
+}
+
+fn circuit_value(circuit: Circuit) -> f64 {
+    match circuit {
+        Circuit::Closed => 0.0,
+        Circuit::HalfOpen => 1.0,
+        Circuit::Open => 2.0,
+    }
+}
+
+/// A gateway's circuit went from one state to the other; `reason` is of the last failure. One line when the trouble begins
+/// and one when it is over: probes between them have their own.
+pub fn circuit_changed(gateway: &str, channel: Channel, change: (Circuit, Circuit), reason: Option<Reason>) {
+    let channel = channel.as_str();
+    gauge!("shirase_gateway_circuit", "gateway" => gateway.to_owned()).set(circuit_value(change.1));
+    if change.1 == Circuit::Open {
+        gauge!("shirase_gateway_up", "gateway" => gateway.to_owned()).set(0.0);
+        counter!("shirase_gateway_circuit_openings_total", "gateway" => gateway.to_owned()).increment(1);
+    }
+    match change {
+        (Circuit::Closed, _) => {
+            let reason = reason.map(Reason::as_str);
+            warn!(
+                gateway,
+                channel, reason, "circuit opened: the gateway is left alone but for a probe now and then"
+            );
+        }
+        (_, Circuit::Closed) => info!(gateway, channel, "circuit closed: the gateway works again"),
+        (Circuit::HalfOpen | Circuit::Open, Circuit::HalfOpen | Circuit::Open) => {}
+    }
 }
 
 /// An attempt ended.
@@ -198,10 +248,11 @@ pub fn attempted(event: &Event, gateway: &Gateway, result: Result<&Accepted, &Fa
     }
     histogram!("shirase_attempt_seconds", "channel" => channel, "gateway" => name.clone())
         .record(took.as_secs_f64());
-    let up = match result {
+    let reached = match result {
         Ok(_) => true,
         Err(failure) => !matches!(failure.class, Class::Retryable | Class::Credentials | Class::Unknown),
     };
+    let up = reached && gateway.circuit() != Circuit::Open;
     gauge!("shirase_gateway_up", "gateway" => name.clone()).set(f64::from(u8::from(up)));
     if let Err(failure) = result {
         let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
@@ -259,6 +310,56 @@ fn notification_counter(event_type: &str, report: &NotificationReport) {
         ("result", report.result.as_str().into()),
     ];
     counter!("shirase_notifications_total", &labels).increment(1);
+}
+
+/// In the place of a gateway's name: a bounce may come by any relay.
+pub const BOUNCE: &str = "bounce";
+
+fn receipt_counter(gateway: &str, status: &'static str) {
+    counter!("shirase_receipts_total", "gateway" => gateway.to_owned(), "status" => status).increment(1);
+}
+
+/// A receipt is written down, or says nothing that is not known.
+pub fn receipt_taken(gateway: Option<&str>, report: &Receipt, answer: &ReceiptAnswer) {
+    let (gateway, code) = (gateway.unwrap_or(BOUNCE), report.code.as_deref().unwrap_or(""));
+    let event_id = match answer {
+        ReceiptAnswer::Stale => return receipt_counter(gateway, "stale"),
+        ReceiptAnswer::Stranger => return receipt_counter(gateway, "stranger"),
+        ReceiptAnswer::Applied { event_id, .. } => event_id,
+    };
+    let status = report.status.as_str();
+    receipt_counter(gateway, status);
+    let Status::Undelivered(loss) = report.status else {
+        return debug!(event_id, gateway, status, code, "receipt");
+    };
+    let reason = loss.as_str();
+    counter!("shirase_undelivered_total", "gateway" => gateway.to_owned(), "reason" => reason).increment(1);
+    let fallback = matches!(answer, ReceiptAnswer::Applied { reopened: Some(_), .. });
+    if fallback && loss != Loss::Filtered {
+        info!(event_id, gateway, status, reason, code, fallback, "receipt");
+    } else {
+        // Nobody else tells the customer; or a text is taken for spam, and the next ones will be.
+        warn!(event_id, gateway, status, reason, code, fallback, "receipt");
+    }
+}
+
+/// A callback was not used.
+pub fn receipt_refused(gateway: &str, error: CallbackError) {
+    receipt_counter(gateway, error.as_str());
+    warn!(gateway, reason = error.as_str(), detail = %error, "callback refused");
+}
+
+/// A callback was answered before it could be written down: its sender is asked to bring it again.
+pub fn receipts_deferred(gateway: Option<&str>) {
+    receipt_counter(gateway.unwrap_or(BOUNCE), "deferred");
+}
+
+/// An event that was kept for a receipt cannot be opened, so that no other channel can take over.
+pub fn kept_event_unreadable(target: &str) {
+    error!(
+        target_name = target,
+        "an event kept for its receipt cannot be decrypted: ledger.recipient_key is not the one that it was kept with"
+    );
 }
 
 /// Dispatching an event panicked: a bug, and a dead letter.

@@ -1,5 +1,6 @@
 //! The worker: lanes in, dispositions out, and an orderly stop.
 
+use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::broker::{BrokerConfig, Consumer, Delivered, Handle, Handled, Names, Publisher};
+use crate::broker::{BringAgain, BrokerConfig, Consumer, Delivered, Handle, Handled, Names, Publisher};
 use crate::config::Span;
 use crate::dispatch::{Burial, DeadReason, Dispatcher, Disposition, Incoming, Revive};
 use crate::event::Lane;
@@ -55,6 +56,14 @@ impl LanesConfig {
 pub struct WorkerConfig {
     /// After SIGTERM, how long what is in flight may take; then it is left to the broker.
     pub drain: Span,
+    /// How many workers share the gateways, and so each gateway's `rate_per_second`.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub replicas: NonZeroU32,
+}
+
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
 }
 
 /// How the worker is told to stop.
@@ -200,7 +209,7 @@ impl Worker {
         jitter: f64,
         config: WorkerConfig,
         stop: Stop,
-    ) -> (Self, Readiness) {
+    ) -> (Self, Readiness, BringAgain) {
         let names = Names::new(broker, &dispatcher.catalog, dispatcher.schedule.steps());
         let (lane_tasks, publishing, publisher_stop) =
             (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
@@ -225,8 +234,10 @@ impl Worker {
             };
             lane_tasks.spawn(consumer.run());
         }
+        let bring = BringAgain { publisher: publisher.clone(), names, give_up: stop.hard.clone() };
         let readiness = Readiness { consuming, publisher, ledger };
-        (Self { lanes: lane_tasks, publishing, publisher_stop, stop, drain: config.drain.0 }, readiness)
+        let worker = Self { lanes: lane_tasks, publishing, publisher_stop, stop, drain: config.drain.0 };
+        (worker, readiness, bring)
     }
 
     /// Waits for the soft stop, then until what was in flight is finished or the drain time is over. True when all of

@@ -80,7 +80,7 @@ pub(super) fn revived(properties: &BasicProperties) -> BasicProperties {
     carried.with_headers(headers.into())
 }
 
-fn is_left_behind(name: &str) -> bool {
+pub(super) fn is_left_behind(name: &str) -> bool {
     LEFT_BEHIND.contains(&name) || LEFT_BEHIND_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 

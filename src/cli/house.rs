@@ -52,7 +52,8 @@ impl House {
     /// When one of them cannot be built from the configuration.
     pub fn gateways(&self) -> Result<Gateways, BuildError> {
         let receipts = self.config.receipts.public_url.as_ref().map(GatewayUrl::url);
-        Gateways::new(&self.config.sms, &self.config.email, receipts)
+        let gateways = Gateways::new(&self.config.sms, &self.config.email, receipts)?;
+        Ok(gateways.shared_by(self.config.worker.replicas))
     }
 
     /// The pipeline.
@@ -73,6 +74,7 @@ impl House {
             prefixes: self.config.sms.prefixes,
             schedule: Schedule::new(&self.config.retry),
             fallback_after: self.config.retry.fallback_after.0,
+            keep_for: self.config.receipts.keep.0,
             underway: Underway::default(),
         }))
     }

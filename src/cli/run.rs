@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use axum::Router;
 use from_file::FileRun;
 use tokio::net::TcpListener;
 use tokio::time::{sleep, timeout};
@@ -18,9 +19,11 @@ use super::house::House;
 use super::rehearsal::rehearse;
 use super::{ConfigArg, Usage, signals};
 use crate::admin;
+use crate::broker::BringAgain;
 use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
 use crate::event::Lane;
+use crate::receipts::{self, Bring, Desk, STRANDED_AFTER};
 use crate::telemetry;
 use crate::worker::{Stop, Worker};
 
@@ -72,10 +75,17 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(listen.0)
         .await
         .map_err(|error| Usage(format!("http.listen: {listen}: {error}")))?;
+    let receipts_listener = match config.receipts.listen {
+        Some(listen) => {
+            let bound = TcpListener::bind(listen.0).await;
+            Some(bound.map_err(|error| Usage(format!("receipts.listen: {listen}: {error}")))?)
+        }
+        None => None,
+    };
     let dispatcher = house.dispatcher(Clock::system())?;
     info!(version = env!("CARGO_PKG_VERSION"), templates = dispatcher.templates.version(), %listen, "starting");
 
-    let (worker, readiness) = Worker::start(
+    let (worker, readiness, bring) = Worker::start(
         Arc::clone(&dispatcher),
         &config.broker,
         config.lanes,
@@ -89,13 +99,25 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         let stopping = draining.is_cancelled().then(|| "stopping".to_owned());
         stopping.into_iter().chain(readiness.problems()).collect()
     });
-    let admin = tokio::spawn(admin::serve(listener, metrics, problems, admin_stop.clone()));
+    let desk = desk(&dispatcher, bring);
+    let looking_after = tokio::spawn(desk.clone().look_after_stranded(STRANDED_AFTER));
+    let receipts = receipts::router(Arc::clone(&dispatcher), desk, &config.receipts);
+    let others = match receipts_listener {
+        Some(listener) => {
+            let stop = admin_stop.clone().cancelled_owned();
+            tokio::spawn(async move { axum::serve(listener, receipts).with_graceful_shutdown(stop).await });
+            Router::new()
+        }
+        None => receipts,
+    };
+    let admin = tokio::spawn(admin::serve(listener, metrics, problems, others, admin_stop.clone()));
     let sweeping = tokio::spawn(sweep(Arc::clone(&dispatcher), config.ledger.retention.0));
     let watching = tokio::spawn(watch_age(Arc::clone(&dispatcher)));
 
     let finished = worker.finish().await;
     sweeping.abort();
     watching.abort();
+    looking_after.abort();
     dispatcher.ledger.abandon();
     admin_stop.cancel();
     // A scrape that hangs must not hold the exit.
@@ -108,6 +130,15 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes receipts; what they say did not arrive goes back to its lane through the broker.
+fn desk(dispatcher: &Dispatcher, bring: BringAgain) -> Desk {
+    let bring: Bring = Arc::new(move |lane, raw, deaths| {
+        let bring = bring.clone();
+        Box::pin(async move { bring.bring(lane, raw, deaths).await })
+    });
+    Desk { ledger: dispatcher.ledger.clone(), bring, clock: dispatcher.clock.clone() }
 }
 
 /// Forgets what is older than the retention, a step at a time, so that no commit waits long. It also shows within seconds

@@ -4,15 +4,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context;
 use serde_json::json;
 use tokio::net::TcpListener;
 use tracing::info;
+use url::Url;
 
 use super::{Usage, signals};
 use crate::clock::Clock;
-use crate::config::Config;
-use crate::sandbox::{Page, RandomFaults, Sandbox};
+use crate::config::{Config, Secret};
+use crate::sandbox::{Page, RandomFaults, Receipts, Sandbox};
 use crate::worker::Stop;
 
 /// An SMS gateway and an SMTP server where the built-in configuration expects them, and a page that shows what they
@@ -32,12 +35,24 @@ pub(super) struct SandboxCommand {
     #[arg(long, value_name = "FILE")]
     journal: Option<PathBuf>,
     /// Give this share of the requests, 0 to 1, a fault: refused, taken and cut off, answered late or by half, never
-    #[arg(long, value_name = "SHARE", value_parser = share)]
+    #[arg(long, value_name = "SHARE", value_parser = share, group = "random")]
     faults: Option<f64>,
     /// Draws the faults: the same requests meet the same faults again
-    #[arg(long, value_name = "N", default_value_t = 1, requires = "faults")]
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "random")]
     seed: u64,
+    /// Call back about each SMS at this address of a worker, as vendors do
+    #[arg(long, value_name = "URL", requires = "receipt_secret")]
+    receipts: Option<Url>,
+    /// `Authorization: Bearer …` of these calls
+    #[arg(long, value_name = "SECRET", requires = "receipts")]
+    receipt_secret: Option<Secret>,
+    /// The share of the SMS, 0 to 1, that it says did not arrive; drawn with --seed
+    #[arg(long, value_name = "SHARE", value_parser = share, group = "random", requires = "receipts")]
+    lost: Option<f64>,
 }
+
+/// Between an SMS and the call about it.
+const RECEIPT_AFTER: Duration = Duration::from_millis(500);
 
 fn share(text: &str) -> Result<f64, &'static str> {
     let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
@@ -60,6 +75,9 @@ impl SandboxCommand {
         );
         if let Some(share) = self.faults {
             println!("faults       {share} of the requests, seed {}", self.seed);
+        }
+        if let Some(url) = &self.receipts {
+            println!("receipts     to {url}, {} of the SMS lost", self.lost.unwrap_or_default());
         }
         let page = Page {
             sandbox,
@@ -87,6 +105,16 @@ impl SandboxCommand {
         }
         if let Some(share) = self.faults {
             sandbox.misbehave_at_random(RandomFaults::new(share, self.seed));
+        }
+        if let Some((url, secret)) = self.receipts.clone().zip(self.receipt_secret.clone()) {
+            let receipts = Receipts {
+                url,
+                secret,
+                after: RECEIPT_AFTER,
+                lost: self.lost.unwrap_or_default(),
+                seed: self.seed,
+            };
+            sandbox = sandbox.with_receipts(receipts).context("--receipts")?;
         }
         Ok(sandbox)
     }

@@ -13,8 +13,10 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Config, String> {
 }
 
 fn http(config: &Config) -> &HttpGatewayConfig {
-    let SmsKindConfig::Http(http) = &config.sms.gateways[0].kind;
-    http
+    match &config.sms.gateways[0].kind {
+        SmsKindConfig::Http(http) => http,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
@@ -183,4 +185,63 @@ fn a_url_with_a_password_does_not_print_it() {
     let text = "[broker]\nurls = [\"amqp://user:hunter2@127.0.0.1/%2f\"]\n[[email.relays]]\nname = \"r\"\nurl = \"smtp://u:hunter2@127.0.0.1:25\"\n";
     let config = load(text, &[]).expect("in order");
     assert!(!format!("{config:?}").contains("hunter2"), "{config:?}");
+}
+
+/// The commented gateways of the built-in file, as a house would put them into its own.
+fn vendors_examples(secret: &std::path::Path) -> String {
+    let built_in = include_str!("../../config/shirase.toml");
+    let lines = built_in.lines().skip_while(|line| *line != "# [[sms.gateways]]");
+    let lines =
+        lines.take_while(|line| line.starts_with('#')).map(|line| line.trim_start_matches(['#', ' ']));
+    let key = concat!(env!("CARGO_MANIFEST_DIR"), "/src/gateway/sms/vonage/test_key.pkcs8.pem");
+    let with_file = |line: &str| {
+        let path = line.split_once("_file = \"").and_then(|(_, rest)| rest.split('"').next());
+        let here =
+            if line.starts_with("private_key") { key.to_owned() } else { secret.display().to_string() };
+        path.map_or(line.to_owned(), |path| line.replace(path, &here))
+    };
+    lines.filter(|line| !line.starts_with("or bearer")).map(with_file).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_vendors_in_the_built_in_files_comments_are_in_order() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "hunter2\n").expect("written");
+    let text = vendors_examples(&secret);
+    let config = load(&text, &[]).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let names: Vec<_> = config.sms.gateways.iter().map(|gateway| gateway.common.name.as_str()).collect();
+    assert_eq!(names, ["twilio", "vonage", "infobip"]);
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_vendors_keys_are_its_own_and_what_is_missing_is_told() {
+    let text = "\
+[[sms.gateways]]
+name = \"a\"
+kind = \"twilio\"
+acount_sid = \"AC1\"
+[[sms.gateways]]
+name = \"b\"
+kind = \"vonage\"
+sender = \"BANK\"
+from = \"BANK\"
+[[sms.gateways]]
+name = \"c\"
+kind = \"infobip\"
+sender = \"BANK\"
+";
+    let error = load(text, &[]).expect_err("problems");
+    for expected in [
+        "house.toml:4: sms.gateways.0.acount_sid: is not a key; did you mean `account_sid`?",
+        "sms.gateways.0.account_sid: is missing; add it",
+        "house.toml:8: sms.gateways.1.sender: is not a key",
+        "sms.gateways.2.api_key: is missing; add it",
+    ] {
+        assert!(error.contains(expected), "{expected}\nis not in\n{error}");
+    }
+    let text = "[[sms.gateways]]\nname = \"b\"\nkind = \"vonage\"\nfrom = \"BANK\"\napi_key = \"k\"\n";
+    let error = load(text, &[]).expect_err("a problem");
+    assert!(error.contains("sms.gateways.0.application_id: is one of: "), "{error}");
 }

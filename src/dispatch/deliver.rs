@@ -9,8 +9,8 @@ use super::pass::{Outcome, Pass, Tenure};
 use super::verdict::{Pause, Situation, Verdict};
 use super::{DeadReason, Dispatcher, Journey, NotificationReport, NotificationResult};
 use crate::crash::{self, Point};
-use crate::gateway::{Class, OnUnknown, Reason};
-use crate::ledger::{EventState, Grant, Held, LedgerClosed, Settle, Settled};
+use crate::gateway::{Class, Gateway, OnUnknown};
+use crate::ledger::{EventState, Grant, Held, Keep, LedgerClosed, Settle, SettleAnswer, Settled};
 use crate::plan::Notification;
 use crate::telemetry;
 use crate::template::Rendered;
@@ -39,6 +39,15 @@ impl Ending {
 
     pub fn has_failed(&self) -> bool {
         matches!(self.verdict, Verdict::GivenUp(_))
+    }
+
+    /// A receipt was faster than the settlement.
+    fn undelivered(mut self, reason: String) -> Self {
+        self.report.result = NotificationResult::Failed;
+        self.report.reason = Some(reason.into());
+        self.report.detail = Some("by receipt".to_owned());
+        self.verdict = Verdict::GivenUp(DeadReason::Refused);
+        self
     }
 
     /// The fallback answers for it from here on.
@@ -114,13 +123,15 @@ impl Dispatcher {
         let mut ending = self.judge(journey, job, grant, report, &outcome);
         let settle = self.settlement(journey, job, grant, &outcome, tenure, &ending);
         let closes = settle.close.is_some();
-        if self.ledger.settle(settle).await? {
-            ending.closed_event = closes;
-        } else {
-            telemetry::fenced_out(journey.event, job.notification);
-            // Whoever has the claim now decides; but what was accepted was accepted.
-            if ending.verdict != Verdict::Told {
-                ending = self.busy(ending.report, self.schedule.shortest());
+        match self.ledger.settle(settle).await? {
+            SettleAnswer::Written => ending.closed_event = closes,
+            SettleAnswer::Undelivered { reason } => ending = ending.undelivered(reason),
+            SettleAnswer::FencedOut => {
+                telemetry::fenced_out(journey.event, job.notification);
+                // Whoever has the claim now decides; but what was accepted was accepted.
+                if ending.verdict != Verdict::Told {
+                    ending = self.busy(ending.report, self.schedule.shortest());
+                }
             }
         }
         crash::point(Point::Settled);
@@ -156,6 +167,19 @@ impl Dispatcher {
                 report.detail = Some("waiting for a receipt".to_owned());
                 situation.verdict(&self.schedule, Pause::Receipt { left: *left, counted: false })
             }
+            Outcome::Untried { gateway, failure, wait } => {
+                report.gateway = Some(gateway.clone());
+                report.reason = Some(failure.reason.as_str().into());
+                report.detail = Some(failure.detail.clone());
+                let verdict = self
+                    .with_open_fallback(situation, job)
+                    .verdict(&self.schedule, Pause::Untried { wait: *wait });
+                report.result = match verdict {
+                    Verdict::Later { .. } => NotificationResult::Retry,
+                    _ => NotificationResult::Failed,
+                };
+                verdict
+            }
             Outcome::Failed { gateway, failure, receipt } => {
                 report.gateway.clone_from(gateway);
                 report.reason = Some(failure.reason.as_str().into());
@@ -163,7 +187,6 @@ impl Dispatcher {
                 let pause = match (receipt, failure.class) {
                     (Some(left), _) => Pause::Receipt { left: *left, counted: true },
                     (None, Class::Permanent | Class::Filtered) => Pause::Never,
-                    (None, Class::Throttled { .. }) if failure.reason == Reason::OwnLimit => Pause::OwnLimit,
                     (None, Class::Throttled { wait }) => Pause::Schedule { wait },
                     (None, _) => Pause::Schedule { wait: None },
                 };
@@ -188,6 +211,13 @@ impl Dispatcher {
             left: Duration::try_from(left).unwrap_or_default(),
             fallback_after: job.notification.fallback.as_ref().map(|_| self.fallback_after),
         }
+    }
+
+    /// Nothing is won by giving a message to a channel that has no way out either.
+    fn with_open_fallback(&self, situation: Situation, job: &Job<'_>) -> Situation {
+        let fallback = job.notification.fallback.as_ref();
+        let open = fallback.is_some_and(|address| self.gateways.may_be_asked(address.channel()));
+        Situation { fallback_after: situation.fallback_after.filter(|_| open), ..situation }
     }
 
     fn settlement(
@@ -222,7 +252,30 @@ impl Dispatcher {
             pause: pause(outcome, ending.verdict),
             uncounted: matches!(ending.verdict, Verdict::Later { counted: false, .. }),
             close: (journey.alone && ending.verdict == Verdict::Told).then_some(EventState::Done),
+            keep: self.kept(journey, job, outcome),
+            found_by_provider_id: self.teller(job, outcome).is_some(),
         }
+    }
+
+    /// The gateway that has or may have the message, when it tells later what became of it.
+    fn teller(&self, job: &Job<'_>, outcome: &Outcome) -> Option<&Gateway> {
+        let name = match outcome {
+            Outcome::Accepted { gateway, .. } => gateway,
+            Outcome::Failed { gateway: Some(gateway), receipt: Some(_), .. } => gateway,
+            _ => return None,
+        };
+        let gateways = self.gateways.of(job.notification.address.channel());
+        gateways.iter().find(|gateway| gateway.name() == name).filter(|gateway| gateway.takes_receipts())
+    }
+
+    /// The event, encrypted: should a receipt say that the message did not arrive, the other channel takes over, whichever
+    /// worker hears of it. Not kept past the moment at which nothing could be sent any more.
+    fn kept(&self, journey: &Journey<'_>, job: &Job<'_>, outcome: &Outcome) -> Option<Box<Keep>> {
+        job.notification.fallback.as_ref()?;
+        self.teller(job, outcome)?;
+        let left = Duration::try_from(journey.event.deadline.duration_since(self.clock.now())).ok()?;
+        let sealed = journey.pseudonyms.seal(journey.raw.pack(), &journey.record.key);
+        Some(Box::new(Keep { sealed, wait: self.keep_for.min(left) }))
     }
 }
 

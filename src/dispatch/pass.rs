@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::deliver::{Job, is_late};
 use super::{Dispatcher, Journey};
-use crate::gateway::{Accepted, Class, Failure, Gateway, Letter, OnUnknown, Reason, Turn};
+use crate::gateway::{Accepted, Class, Failure, Gateway, Letter, NoTurn, OnUnknown, Reason, Turn};
 use crate::ledger::{Attempt, Grant, LedgerClosed, Renew, UnknownAttempt};
 use crate::telemetry;
 
@@ -28,6 +28,13 @@ pub(super) enum Outcome {
         failure: Failure,
         /// A receipt may settle it within this time.
         receipt: Option<Duration>,
+    },
+    /// No gateway was asked: what the one said, or our own limits, that is to be tried first.
+    Untried {
+        gateway: String,
+        failure: Failure,
+        /// No gateway is asked before.
+        wait: Duration,
     },
     /// Past the event's deadline before it could be sent.
     Expired,
@@ -90,7 +97,7 @@ pub(super) struct Pass<'a> {
 /// What came before a send.
 enum Ready<'g> {
     Turn(Turn<'g>),
-    Late(Failure),
+    None(NoTurn),
     Expired,
     FencedOut,
 }
@@ -103,34 +110,38 @@ impl<'a> Pass<'a> {
         grant: &'a Grant,
     ) -> Self {
         let mut tenure = Tenure::of(grant, job.claimed_at, dispatcher.lease());
-        let channel = job.notification.address.channel();
-        tenure.named = dispatcher.gateways.of(channel).first().map(|gateway| gateway.name().to_owned());
+        let reference = super::reference(&journey.record.key, &job.notification.target());
+        tenure.named = dispatcher.first_gateway(job.notification, &reference);
         Self {
             dispatcher,
             journey,
             job,
             tenure,
             unknown: grant.unknown.as_ref(),
-            reference: super::reference(&journey.record.key, &job.notification.target()),
+            reference,
             patience: Instant::now() + TURN_PATIENCE,
         }
     }
 
     pub async fn run(mut self) -> Result<(Outcome, Tenure), LedgerClosed> {
-        let gateways = self.dispatcher.gateways.of(self.job.notification.address.channel());
+        let channel = self.job.notification.address.channel();
         let mut worst = None;
-        for gateway in order(gateways, self.unknown) {
-            let failure = match self.ready(gateway).await? {
+        for gateway in order(self.dispatcher.gateways.order(channel, &self.reference), self.unknown) {
+            let turn = match self.ready(gateway).await? {
                 Ready::Expired => return Ok((Outcome::Expired, self.tenure)),
                 Ready::FencedOut => return Ok((Outcome::FencedOut, self.tenure)),
-                Ready::Late(failure) => failure,
-                Ready::Turn(turn) => match self.attempt(gateway, turn).await {
-                    Ok(accepted) => {
-                        let gateway = gateway.name().to_owned();
-                        return Ok((Outcome::Accepted { gateway, accepted }, self.tenure));
-                    }
-                    Err(failure) => failure,
-                },
+                Ready::None(why) => {
+                    worst = Some(weightier(worst, untried(gateway, why)));
+                    continue;
+                }
+                Ready::Turn(turn) => turn,
+            };
+            let failure = match self.attempt(gateway, turn).await {
+                Ok(accepted) => {
+                    let gateway = gateway.name().to_owned();
+                    return Ok((Outcome::Accepted { gateway, accepted }, self.tenure));
+                }
+                Err(failure) => failure,
             };
             let stop = is_last(&failure, gateway);
             let receipt = awaited(&failure, gateway);
@@ -155,9 +166,11 @@ impl<'a> Pass<'a> {
             let patience = self.patience.saturating_duration_since(Instant::now());
             match gateway.turn(self.journey.lane, TURN_SLICE.min(patience).min(left)).await {
                 Ok(turn) => break turn,
-                Err(failure) if Instant::now() >= self.patience => {
-                    telemetry::attempted(self.journey.event, gateway, Err(&failure), Duration::ZERO);
-                    return Ok(Ready::Late(failure));
+                // The next gateway at once. That is no attempt, and a line for each would drown the one that matters.
+                Err(why @ NoTurn::Refused(_)) => return Ok(Ready::None(why)),
+                Err(why) if Instant::now() >= self.patience => {
+                    telemetry::attempted(self.journey.event, gateway, Err(&why.into()), Duration::ZERO);
+                    return Ok(Ready::None(why));
                 }
                 Err(_) if !self.renew(gateway).await? => return Ok(Ready::FencedOut),
                 Err(_) => {}
@@ -217,17 +230,25 @@ impl<'a> Pass<'a> {
     }
 }
 
-/// In the order of the configuration. After an attempt whose answer never came, the gateway that may have the message
-/// goes first, because only it can tell that it is the same; or last, where the policy is to go on with another.
-fn order<'g>(gateways: &'g [Gateway], unknown: Option<&UnknownAttempt>) -> impl Iterator<Item = &'g Gateway> {
+/// After an attempt whose answer never came, the gateway that may have the message goes first, because only it can tell that
+/// it is the same; or last, where the policy is to go on with another.
+fn order<'g>(mut gateways: Vec<&'g Gateway>, unknown: Option<&UnknownAttempt>) -> Vec<&'g Gateway> {
     let asked = unknown.and_then(|unknown| unknown.gateway.as_deref());
     let first = match gateways.iter().position(|gateway| Some(gateway.name()) == asked) {
         Some(index) if gateways[index].on_unknown() == OnUnknown::Failover => index + 1,
         Some(index) => index,
         None => 0,
     };
-    let (before, from) = gateways.split_at(first);
-    from.iter().chain(before)
+    gateways.rotate_left(first);
+    gateways
+}
+
+fn untried(gateway: &Gateway, why: NoTurn) -> Outcome {
+    let wait = match why {
+        NoTurn::Late => Duration::ZERO,
+        NoTurn::Refused(refusal) => refusal.wait(),
+    };
+    Outcome::Untried { gateway: gateway.name().to_owned(), failure: why.into(), wait }
 }
 
 /// Nobody else is asked in this pass.
@@ -247,22 +268,27 @@ fn awaited(failure: &Failure, gateway: &Gateway) -> Option<Duration> {
 }
 
 /// Of two failures the one that decides: unknown before all else, because the message may be out; then what must not be
-/// sent again on this channel, because a retry would begin with the gateway that filtered it.
+/// sent again on this channel, because a retry would begin with the gateway that filtered it. What a gateway said counts
+/// more than that another was not asked; of those that were not, the one that may be asked first.
 fn weightier(before: Option<Outcome>, now: Outcome) -> Outcome {
     let weight = |outcome: &Outcome| match outcome {
         Outcome::Failed { failure, .. } => match failure.class {
             Class::Unknown => 4,
             // Nothing was tried there: what another gateway said counts more, and a retry asks that one.
-            Class::Filtered if matches!(failure.reason, Reason::TooLong | Reason::Repertoire) => 0,
-            Class::Throttled { .. } if failure.reason == Reason::OwnLimit => 1,
+            Class::Filtered if failure.reason.is_of_the_message() => 0,
             Class::Permanent | Class::Filtered => 3,
             Class::Retryable | Class::Throttled { .. } | Class::Credentials | Class::Route => 2,
         },
-        _ => 0,
+        _ => 1,
     };
-    match before {
-        Some(before) if weight(&before) > weight(&now) => before,
-        _ => now,
+    match (before, now) {
+        (Some(Outcome::Untried { gateway, failure, wait }), Outcome::Untried { wait: later, .. })
+            if wait <= later =>
+        {
+            Outcome::Untried { gateway, failure, wait }
+        }
+        (Some(before), now) if weight(&before) > weight(&now) => before,
+        (_, now) => now,
     }
 }
 

@@ -26,8 +26,9 @@ pub(super) enum Pause {
     Schedule { wait: Option<Duration> },
     /// A receipt, for so long.
     Receipt { left: Duration, counted: bool },
-    /// A turn under our own limits: nothing was tried.
-    OwnLimit,
+    /// A turn under our own limits, or gateways that may be asked again: nothing was tried, and nothing will be before
+    /// `wait` is over.
+    Untried { wait: Duration },
     /// Nothing: it was refused for good.
     Never,
 }
@@ -53,7 +54,7 @@ impl Situation {
         let (delay, counted) = match pause {
             Pause::Never => return Verdict::GivenUp(DeadReason::Refused),
             Pause::Receipt { left, counted } => return self.wait_for_receipt(schedule, left, counted),
-            Pause::OwnLimit => (schedule.shortest(), false),
+            Pause::Untried { wait } => return self.wait_for_a_gateway(schedule, wait),
             Pause::Schedule { wait } => match schedule.delay(self.attempt.saturating_sub(1), wait) {
                 Some(delay) => (delay, true),
                 None => return Verdict::GivenUp(DeadReason::Exhausted),
@@ -65,6 +66,22 @@ impl Situation {
         match self.fallback_after {
             Some(limit) if self.age + delay > limit => Verdict::GivenUp(DeadReason::Exhausted),
             _ => Verdict::Later { delay, counted },
+        }
+    }
+
+    /// Until a gateway may be asked, and no attempt is used up. Where that comes after the step that is due for the other
+    /// channel or the deadline, a shorter step comes back in time.
+    fn wait_for_a_gateway(self, schedule: &Schedule, wait: Duration) -> Verdict {
+        let until_fallback =
+            self.fallback_after.map_or(Duration::MAX, |limit| limit.saturating_sub(self.age));
+        let limit = until_fallback.min(self.left);
+        let step = schedule.at_least(wait);
+        let fitting =
+            [step].into_iter().chain(schedule.steps().into_iter().rev()).find(|step| *step <= limit);
+        match fitting.filter(|_| wait <= limit) {
+            Some(delay) => Verdict::Later { delay, counted: false },
+            None if wait.max(schedule.shortest()) > self.left => Verdict::GivenUp(DeadReason::Expired),
+            None => Verdict::GivenUp(DeadReason::Exhausted),
         }
     }
 
@@ -96,6 +113,7 @@ mod tests {
         fallback_after: Some(Duration::from_secs(60)),
     };
     const NEXT: Pause = Pause::Schedule { wait: None };
+    const UNTRIED: Pause = Pause::Untried { wait: Duration::ZERO };
 
     fn schedule() -> Schedule {
         let schedule = [5, 30, 120, 600].map(Span::seconds).to_vec();
@@ -127,7 +145,7 @@ mod tests {
     #[test]
     fn what_could_not_be_sent_before_its_deadline_is_given_up_at_once() {
         let late = Situation { left: seconds(4), ..NEW };
-        for pause in [NEXT, Pause::OwnLimit, Pause::Receipt { left: seconds(10), counted: true }] {
+        for pause in [NEXT, UNTRIED, Pause::Receipt { left: seconds(10), counted: true }] {
             assert_eq!(late.verdict(&schedule(), pause), Verdict::GivenUp(DeadReason::Expired), "{pause:?}");
         }
         assert_eq!(NEW.verdict(&schedule(), Pause::Never), Verdict::GivenUp(DeadReason::Refused));
@@ -136,7 +154,34 @@ mod tests {
     #[test]
     fn waiting_for_our_own_turn_uses_up_no_attempt() {
         let often = Situation { attempt: 50, fallback_after: None, ..NEW };
-        assert_eq!(often.verdict(&schedule(), Pause::OwnLimit), later(5, false));
+        assert_eq!(often.verdict(&schedule(), UNTRIED), later(5, false));
+    }
+
+    #[test]
+    fn what_waits_for_a_gateway_comes_back_when_one_may_be_asked_and_in_time_for_the_other_channel() {
+        let schedule = schedule();
+        let after = |age, wait| {
+            let situation = Situation { attempt: 50, age: seconds(age), ..NEW };
+            situation.verdict(&schedule, Pause::Untried { wait: seconds(wait) })
+        };
+        assert_eq!(after(0, 5), later(5, false));
+        assert_eq!(after(0, 6), later(30, false));
+        assert_eq!(
+            after(0, 40),
+            later(30, false),
+            "the step of two minutes would come after the other channel's time"
+        );
+        assert_eq!(after(40, 20), later(5, false));
+        assert_eq!(after(40, 21), Verdict::GivenUp(DeadReason::Exhausted), "no gateway before its time");
+        assert_eq!(after(58, 1), Verdict::GivenUp(DeadReason::Exhausted), "no step comes in time");
+        let alone = Situation { age: seconds(3600), fallback_after: None, ..NEW };
+        assert_eq!(alone.verdict(&schedule, Pause::Untried { wait: seconds(40) }), later(120, false));
+        let nearly = Situation { left: seconds(50), ..alone };
+        assert_eq!(nearly.verdict(&schedule, Pause::Untried { wait: seconds(40) }), later(30, false));
+        assert_eq!(
+            nearly.verdict(&schedule, Pause::Untried { wait: seconds(51) }),
+            Verdict::GivenUp(DeadReason::Expired)
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{BadReason, Rejected};
@@ -32,6 +33,27 @@ impl RawEvent {
     pub fn structured(body: impl Into<Vec<u8>>) -> Self {
         Self { body: body.into(), ..Self::default() }
     }
+
+    /// All of it in one row of bytes: a line of JSON, then the body as it is.
+    pub fn pack(&self) -> Vec<u8> {
+        let around = serde_json::json!({"content_type": self.content_type, "headers": self.headers});
+        [around.to_string().as_bytes(), b"\n", &self.body].concat()
+    }
+
+    /// What [`Self::pack`] packed.
+    pub fn unpack(packed: &[u8]) -> Option<Self> {
+        let line = packed.iter().position(|byte| *byte == b'\n')?;
+        let around: Around = serde_json::from_slice(&packed[..line]).ok()?;
+        let body = packed[line + 1..].to_vec();
+        Some(Self { body, content_type: around.content_type, headers: around.headers })
+    }
+}
+
+/// What stands around a message's body.
+#[derive(Deserialize)]
+struct Around {
+    content_type: Option<String>,
+    headers: BTreeMap<String, String>,
 }
 
 /// The CloudEvents attributes and the data, wherever they stood.
@@ -108,4 +130,25 @@ fn header_attributes(headers: &BTreeMap<String, String>) -> Map<String, Value> {
         .iter()
         .filter_map(|(name, value)| Some((attribute(name)?, Value::String(value.clone()))))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_packed_comes_out_byte_by_byte() {
+        let headers = [("ce-id".to_owned(), "行\n1".to_owned())].into();
+        let raw = RawEvent {
+            body: b"{\n\x00\xff}".to_vec(),
+            content_type: Some("application/json".to_owned()),
+            headers,
+        };
+        let again = RawEvent::unpack(&raw.pack()).expect("packed");
+        assert_eq!(
+            (again.body, again.content_type, again.headers),
+            (raw.body, raw.content_type, raw.headers)
+        );
+        assert!(RawEvent::unpack(b"no line").is_none() && RawEvent::unpack(b"{}\n").is_none());
+    }
 }

@@ -72,8 +72,10 @@ pub enum Reason {
     Server,
     /// The gateway asks us to slow down.
     RateLimit,
-    /// Our own `rate_per_second` or `pool`: no turn in time.
+    /// Our own `rate_per_second`, `concurrency` or `pool`: no turn in time.
     OwnLimit,
+    /// The gateway is failing, and was not asked.
+    CircuitOpen,
     /// Refused credentials.
     Credentials,
     /// Out of credit.
@@ -95,6 +97,11 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// The message cannot go this way, which was clear before the gateway was asked.
+    pub fn is_of_the_message(self) -> bool {
+        matches!(self, Self::TooLong | Self::Repertoire | Self::Build)
+    }
+
     /// The label.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -106,6 +113,7 @@ impl Reason {
             Self::Server => "server",
             Self::RateLimit => "rate_limit",
             Self::OwnLimit => "own_limit",
+            Self::CircuitOpen => "circuit_open",
             Self::Credentials => "credentials",
             Self::Credit => "credit",
             Self::Route => "route",

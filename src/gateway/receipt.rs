@@ -108,6 +108,15 @@ pub enum Loss {
 }
 
 impl Loss {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Unreachable, Self::Recipient, Self::Filtered, Self::Expired, Self::Refused, Self::Other];
+
+    /// What [`Self::as_str`] says; nothing for another word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|loss| loss.as_str() == word)
+    }
+
     /// The label, and the reason in the ledger.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -4,9 +4,15 @@
 mod client;
 mod config;
 mod http;
+mod infobip;
 mod receipt_auth;
+#[cfg(test)]
+mod samples;
 mod text;
+mod twilio;
 mod url;
+mod vendor;
+mod vonage;
 mod wire;
 
 use std::time::Duration;
@@ -18,8 +24,11 @@ use self::client::Client;
 use self::config::KindConfig;
 pub use self::config::{KindConfig as SmsKindConfig, SmsConfig, SmsGatewayConfig};
 pub use self::http::HttpGatewayConfig;
+pub use self::infobip::InfobipConfig;
 use self::text::Repertoire;
+pub use self::twilio::TwilioConfig;
 pub use self::url::GatewayUrl;
+pub use self::vonage::VonageConfig;
 use self::wire::{Sms, Wire};
 use super::receipt::{Callback, CallbackError, Report};
 use super::{Accepted, BuildError, Class, Failure, Letter, Reason};
@@ -42,6 +51,9 @@ impl SmsGateway {
         let client = Client::new(config).map_err(failed)?;
         let wire: Box<dyn Wire> = match &config.kind {
             KindConfig::Http(kind) => Box::new(http::Http::new(kind).map_err(failed)?),
+            KindConfig::Vonage(kind) => Box::new(vonage::Vonage::new(kind).map_err(failed)?),
+            KindConfig::Infobip(kind) => Box::new(infobip::Infobip::new(kind).map_err(failed)?),
+            KindConfig::Twilio(kind) => Box::new(twilio::Twilio::new(kind).map_err(failed)?),
         };
         Ok(Self { client, wire, repertoire: config.common.repertoire(), callback })
     }

@@ -17,20 +17,17 @@ use lettre::transport::smtp::extension::ClientId;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 use super::mail::{Built, Mailbox, build};
 use super::relay_url::{RelayUrl, Tls};
-use super::{Accepted, Class, Failure, Letter, OnUnknown, Reason, default_unknown_wait};
+use super::{
+    Accepted, BreakerConfig, Class, Failure, Letter, OnUnknown, Reason, default_unknown_wait, default_weight,
+};
 use crate::config::Span;
-use crate::event::Lane;
 
 /// A connection that rested longer is closed rather than used: relays hang up on idle clients.
 const MAX_IDLE: Duration = Duration::from_secs(30);
-
-/// One in this many connections is kept for the critical lane.
-const KEPT_SHARE: usize = 4;
 
 /// One of `[[email.relays]]`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -44,7 +41,14 @@ pub struct RelayConfig {
     #[serde(default = "default_pool")]
     #[schemars(range(min = 1, max = 1000))]
     pub pool: u32,
-    /// Mails a second; no limit without it.
+    /// Its share where the relays share by weight.
+    #[serde(default = "default_weight")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub weight: u32,
+    /// When it is left alone.
+    #[serde(default)]
+    pub breaker: BreakerConfig,
+    /// Mails a second, from all workers together; no limit without it.
     #[schemars(range(min = 1))]
     pub rate_per_second: Option<NonZeroU32>,
     /// One attempt, from connecting to the last reply.
@@ -108,17 +112,7 @@ pub(super) struct Relay {
     hello: ClientId,
     tls: Option<TlsParameters>,
     credentials: Option<Credentials>,
-    /// One for each connection that may be open.
-    places: Semaphore,
-    /// As many of them as standard events may hold: the others are the critical lane's.
-    standard_places: Semaphore,
     idle: Mutex<Vec<Idle>>,
-}
-
-/// The right to use a connection, until it is dropped.
-pub(super) struct Place<'a> {
-    _share: Option<SemaphorePermit<'a>>,
-    _place: Option<SemaphorePermit<'a>>,
 }
 
 struct Idle {
@@ -142,8 +136,6 @@ impl Relay {
             hello: ClientId::Domain(config.client_name.clone()),
             tls,
             credentials,
-            places: Semaphore::new(config.pool as usize),
-            standard_places: Semaphore::new(config.pool as usize - config.pool as usize / KEPT_SHARE),
             idle: Mutex::new(Vec::new()),
             url,
         })
@@ -170,16 +162,6 @@ impl Relay {
         timeout(patience, probed)
             .await
             .unwrap_or_else(|_| Err(Failure::new(Class::Retryable, Reason::Timeout, "no answer in time")))
-    }
-
-    /// Waits for the right to use a connection.
-    pub(super) async fn place(&self, lane: Lane) -> Place<'_> {
-        // Neither semaphore is ever closed.
-        let share = match lane {
-            Lane::Critical => None,
-            Lane::Standard => self.standard_places.acquire().await.ok(),
-        };
-        Place { _share: share, _place: self.places.acquire().await.ok() }
     }
 
     async fn deliver(&self, mail: &Built, stage: &mut Stage) -> Result<(), Failure> {
@@ -342,8 +324,6 @@ fn is_enhanced(word: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::FutureExt;
-
     use super::*;
 
     #[test]
@@ -381,22 +361,6 @@ mod tests {
             assert_eq!(lost(stage, Reason::Cut).class, Class::Retryable, "{stage:?}");
         }
         assert_eq!(lost(Stage::FinalDot, Reason::Timeout).class, Class::Unknown);
-    }
-
-    #[tokio::test]
-    async fn a_storm_of_standard_mails_leaves_connections_for_critical_ones() {
-        let config: RelayConfig =
-            serde_json::from_value(serde_json::json!({"name": "r", "url": "smtp://127.0.0.1:9", "pool": 8}))
-                .expect("in order");
-        let relay =
-            Relay::new(&config, &"no-reply@example.jp".parse().expect("a mailbox")).expect("in order");
-        let mut held = Vec::new();
-        while let Some(place) = relay.place(Lane::Standard).now_or_never() {
-            held.push(place);
-        }
-        assert_eq!(held.len(), 6);
-        held.extend([relay.place(Lane::Critical).await, relay.place(Lane::Critical).await]);
-        assert!(relay.place(Lane::Critical).now_or_never().is_none(), "the pool is the limit for all");
     }
 
     #[test]

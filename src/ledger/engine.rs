@@ -7,6 +7,9 @@ use super::operation::{Answer, Operation};
 /// Events forgotten in one step: short enough not to hold up a commit that customers wait for.
 pub(super) const SWEEP_STEP: i64 = 500;
 
+/// Reopened events looked up in one step.
+pub(super) const STRANDED_STEP: i64 = 100;
+
 /// A database that can write a batch durably, all or nothing.
 pub(super) trait Engine: Send {
     /// Writes a batch and returns only when it is durable; one answer an operation. After an error nobody needs to know

@@ -14,7 +14,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::engine::{Engine, EngineError};
 use super::operation::{
-    Answer, Claim, ClaimAnswer, Close, Oldest, Operation, Receipt, ReceiptAnswer, Renew, Settle, Step,
+    Answer, Claim, ClaimAnswer, Close, Oldest, Operation, Receipt, ReceiptAnswer, Renew, Reopened, Settle,
+    SettleAnswer, Step,
 };
 use super::postgres::{Postgres, PostgresUrl};
 use super::sqlite::Sqlite;
@@ -134,12 +135,15 @@ impl Ledger {
         Ok(self.step(Step::Renew(renew)).await? == Answer::Held(true))
     }
 
-    /// Writes down how a claim ended; durable when it returns. False: someone else has taken the claim over.
+    /// Writes down how a claim ended; durable when it returns.
     ///
     /// # Errors
     /// When the ledger was closed meanwhile.
-    pub async fn settle(&self, settle: Settle) -> Result<bool, LedgerClosed> {
-        Ok(self.step(Step::Settle(settle)).await? == Answer::Held(true))
+    pub async fn settle(&self, settle: Settle) -> Result<SettleAnswer, LedgerClosed> {
+        match self.step(Step::Settle(settle)).await? {
+            Answer::Settled(answer) => Ok(answer),
+            _ => Err(LedgerClosed),
+        }
     }
 
     /// Writes down what became of an event; durable when it returns. False, and nothing is changed, when the event was
@@ -151,7 +155,28 @@ impl Ledger {
         Ok(self.step(Step::Close(close)).await? == Answer::Closed(true))
     }
 
-    /// Writes down what a gateway said of an accepted message; durable when it returns.
+    /// Writes down that a reopened event is in its lane again; its sealed message is forgotten.
+    ///
+    /// # Errors
+    /// When the ledger was closed meanwhile.
+    pub async fn brought(&self, reopened: &Reopened) -> Result<(), LedgerClosed> {
+        let (event_key, target) = (reopened.event_key.clone(), reopened.target.clone());
+        self.step(Step::Brought { event_key, target }).await.map(drop)
+    }
+
+    /// Reopened events that nobody has brought to their lane for `after`: whoever took the receipt ended before that. A
+    /// few at a time; none is given twice within `after`.
+    ///
+    /// # Errors
+    /// When the ledger was closed meanwhile.
+    pub async fn stranded(&self, after: Duration) -> Result<Vec<Reopened>, LedgerClosed> {
+        match self.write(Operation::Stranded { after }).await? {
+            Answer::Stranded(reopened) => Ok(reopened),
+            _ => Err(LedgerClosed),
+        }
+    }
+
+    /// Writes down what a gateway said of a message that it was given; durable when it returns.
     ///
     /// # Errors
     /// When the ledger was closed meanwhile.

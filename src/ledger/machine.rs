@@ -4,6 +4,7 @@
 //! absent → in_flight → accepted | retry | unknown | failed      by claim and settlement
 //!          in_flight → in_flight                                 taken over when its lease is over
 //!          retry, unknown → in_flight                            claimed again when their time has come
+//!          unknown → accepted                                    by receipt: the gateway has it
 //!          accepted, unknown, … → delivered | undelivered        by receipt, for good
 //! ```
 //!
@@ -17,10 +18,10 @@
 use std::time::Duration;
 
 use super::operation::{
-    Answer, Attempt, Claim, ClaimAnswer, Close, EventState, Fate, Grant, Held, Receipt, ReceiptAnswer, Renew,
-    Revive, Settle, Settled, Step, TargetRecord, UnknownAttempt,
+    Answer, Attempt, Claim, ClaimAnswer, Close, EventState, Fate, Grant, Held, MessageName, Receipt,
+    ReceiptAnswer, Renew, Revive, Settle, SettleAnswer, Settled, Step, TargetRecord, UnknownAttempt,
 };
-use super::rows::{Case, EventRow, NotificationRow, State};
+use super::rows::{Case, EventRow, NotificationRow, State, after, receipt_key};
 
 /// The rules, as one process applies them.
 #[derive(Debug, Clone)]
@@ -41,9 +42,13 @@ impl Machine {
         match step {
             Step::Claim { claim, token } => Answer::Claim(self.claim(case, claim, *token, now)),
             Step::Renew(renew) => Answer::Held(self.renew(case, renew, now)),
-            Step::Settle(settle) => Answer::Held(self.settle(case, settle, now)),
+            Step::Settle(settle) => Answer::Settled(self.settle(case, settle, now)),
             Step::Close(close) => Answer::Closed(self::close(case, close, now)),
             Step::Receipt(receipt) => Answer::Receipt(self::receipt(case, receipt, now)),
+            Step::Brought { target, .. } => {
+                brought(case, target, now);
+                Answer::Brought
+            }
         }
     }
 
@@ -120,26 +125,30 @@ impl Machine {
         true
     }
 
-    fn settle(&self, case: &mut Case, settle: &Settle, now: i64) -> bool {
+    fn settle(&self, case: &mut Case, settle: &Settle, now: i64) -> SettleAnswer {
         let owner = self.owner(settle.token);
         let row = case.notification(&settle.target);
-        let Some(row) = row.filter(|row| row.is_held_by(&owner, settle.epoch)) else { return false };
-        // Settled before: the answer to its first commit was lost. Or a receipt came first, and knows better.
-        if row.state != State::InFlight {
-            return true;
+        let Some(row) = row.filter(|row| row.is_held_by(&owner, settle.epoch)) else {
+            return SettleAnswer::FencedOut;
+        };
+        match row.state {
+            State::InFlight => {
+                write_down(row, &settle.attempts, now);
+                end(row, settle, now);
+            }
+            // A receipt came first, and knows better.
+            State::Undelivered => {
+                write_down(row, &settle.attempts, now);
+                return SettleAnswer::Undelivered { reason: row.reason.clone().unwrap_or_default() };
+            }
+            State::Delivered => write_down(row, &settle.attempts, now),
+            // Settled before: the answer to its first commit was lost.
+            State::Accepted | State::Retry | State::Unknown | State::Failed => return SettleAnswer::Written,
         }
-        write_down(row, &settle.attempts, now);
-        row.state = settle.ending.into();
-        row.gateway.clone_from(&settle.gateway);
-        row.provider_id.clone_from(&settle.provider_id);
-        row.reason = settle.reason.as_ref().map(ToString::to_string);
-        row.busy_until = after(now, settle.pause);
-        row.attempt -= i64::from(settle.uncounted);
-        row.touch(now);
         if let (Some(state), Some(event)) = (settle.close, &mut case.event) {
             event.end(state, None, now);
         }
-        true
+        SettleAnswer::Written
     }
 
     fn owner(&self, token: u64) -> String {
@@ -203,11 +212,32 @@ fn lose(row: &mut NotificationRow) {
     row.add(&attempt, since);
 }
 
+/// The claim ended as its holder says.
+fn end(row: &mut NotificationRow, settle: &Settle, now: i64) {
+    row.state = settle.ending.into();
+    row.gateway.clone_from(&settle.gateway);
+    row.provider_id.clone_from(&settle.provider_id);
+    row.reason = settle.reason.as_ref().map(ToString::to_string);
+    row.busy_until = after(now, settle.pause);
+    row.attempt -= i64::from(settle.uncounted);
+    if let Some(keep) = &settle.keep {
+        row.keep(keep, now);
+    }
+    if let (true, Some(gateway), Some(id)) =
+        (settle.found_by_provider_id, &settle.gateway, &settle.provider_id)
+    {
+        let message = MessageName::ProviderId { gateway: gateway.clone(), id: id.clone() };
+        row.receipt_id = Some(receipt_key(&message));
+    }
+    row.touch(now);
+}
+
 /// Adds the attempts that are not written yet: a claim's renewals and its settlement each bring all of them.
 fn write_down(row: &mut NotificationRow, attempts: &[Attempt], now: i64) {
     let written = usize::try_from(row.written).unwrap_or_default();
     for attempt in attempts.iter().skip(written) {
         row.add(attempt, now);
+        row.touch(now);
     }
     row.written = i64::try_from(attempts.len()).unwrap_or(i64::MAX).max(row.written);
 }
@@ -241,23 +271,82 @@ fn close(case: &mut Case, close: &Close, now: i64) -> bool {
     mine
 }
 
-/// The first end counts. A message that is said to have arrived was accepted, whatever we thought of it.
+/// The first end counts: states never go backwards. A message that is said to have arrived was accepted, whatever we
+/// thought of it; that it did not arrive counts only from the gateway that has it.
 fn receipt(case: &mut Case, receipt: &Receipt, now: i64) -> ReceiptAnswer {
-    let row = case.notifications.iter_mut().find(|row| row.reference == receipt.reference);
-    let Some(row) = row else { return ReceiptAnswer::Stranger };
-    let (state, reason) = match &receipt.fate {
-        Fate::Delivered => (State::Delivered, None),
-        Fate::Undelivered { reason } => (State::Undelivered, Some(reason.to_string())),
-    };
-    let given_up = row.state == State::Failed && state == State::Undelivered;
-    if given_up || matches!(row.state, State::Delivered | State::Undelivered) {
-        return ReceiptAnswer::Stale;
+    let Some(row) = case.named(&receipt.message) else { return ReceiptAnswer::Stranger };
+    let is_anew = row.state == State::Undelivered && row.sealed.is_some();
+    match said(row, receipt) {
+        Some(state) => note(row, state, receipt, now),
+        // It was written down, and nobody could bring the event to its lane yet.
+        None if is_anew && matches!(receipt.fate, Fate::Undelivered { .. }) => {}
+        None => return ReceiptAnswer::Stale,
     }
+    let target = row.target.clone();
+    let sealed =
+        row.sealed.clone().filter(|_| row.state == State::Undelivered && row.sealed_until >= Some(now));
+    let Some(event) = &mut case.event else { return ReceiptAnswer::Stranger };
+    let reopened = sealed.map(|sealed| {
+        if event.state != EventState::Open {
+            event.end(EventState::Open, None, now);
+        }
+        event.reopened(target, sealed)
+    });
+    ReceiptAnswer::Applied { event_id: event.id.clone(), reopened }
+}
+
+/// The state that a receipt brings a notification to; nothing when it says nothing new.
+fn said(row: &NotificationRow, receipt: &Receipt) -> Option<State> {
+    let is_at = |gateway: &Option<String>| receipt.gateway.is_none() || *gateway == receipt.gateway;
+    let has_it = match row.state {
+        State::Accepted | State::InFlight => is_at(&row.gateway),
+        State::Unknown => is_at(&row.gateway) || is_at(&row.unknown_at),
+        State::Retry | State::Failed | State::Delivered | State::Undelivered => false,
+    };
+    match (&receipt.fate, row.state) {
+        (_, State::Delivered | State::Undelivered) => None,
+        (Fate::Delivered, _) => Some(State::Delivered),
+        (Fate::Undelivered { .. }, _) if has_it => Some(State::Undelivered),
+        (Fate::Underway, State::Unknown) if has_it => Some(State::Accepted),
+        (Fate::Undelivered { .. } | Fate::Underway, _) => None,
+    }
+}
+
+fn note(row: &mut NotificationRow, state: State, receipt: &Receipt, now: i64) {
+    let reason = match &receipt.fate {
+        Fate::Undelivered { reason } => Some(reason.to_string()),
+        Fate::Underway | Fate::Delivered => None,
+    };
+    row.add(&receipt_line(row, state, receipt, reason.clone()), now);
     row.state = state;
     row.reason = reason;
+    row.gateway = receipt.gateway.clone().or(row.gateway.take());
     row.provider_id = receipt.provider_id.clone().or(row.provider_id.take());
+    if state == State::Delivered {
+        row.unseal();
+    }
     row.touch(now);
-    ReceiptAnswer::Applied
+}
+
+/// A receipt as the notification's story tells it, among its attempts.
+fn receipt_line(row: &NotificationRow, state: State, receipt: &Receipt, reason: Option<String>) -> Attempt {
+    let gateway = receipt.gateway.clone().or_else(|| row.gateway.clone()).unwrap_or_default();
+    Attempt {
+        at: receipt.at,
+        gateway,
+        outcome: Attempt::receipt(state.as_str()),
+        reason: reason.map(Into::into),
+        detail: receipt.code.clone(),
+        provider_id: receipt.provider_id.clone(),
+        ms: 0,
+    }
+}
+
+fn brought(case: &mut Case, target: &str, now: i64) {
+    if let Some(row) = case.notification(target) {
+        row.unseal();
+        row.touch(now);
+    }
 }
 
 impl From<Settled> for State {
@@ -269,10 +358,6 @@ impl From<Settled> for State {
             Settled::Failed => Self::Failed,
         }
     }
-}
-
-fn after(now: i64, span: Duration) -> i64 {
-    now.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn between(from: i64, to: i64) -> Duration {

@@ -1,6 +1,7 @@
 //! What the pipeline asks of the ledger, and what it is answered.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -152,6 +153,18 @@ impl Attempt {
     pub const UNKNOWN: &'static str = "unknown";
     /// Reason of one that a crash cut off, or that outlasted its claim.
     pub const LOST: &'static str = "lost";
+    /// Before the outcome of a line that is no attempt but a receipt.
+    const RECEIPT: &'static str = "receipt: ";
+
+    /// The outcome of a receipt's line.
+    pub(super) fn receipt(state: &str) -> Cow<'static, str> {
+        format!("{}{state}", Self::RECEIPT).into()
+    }
+
+    /// What a receipt said, for a line that is one.
+    pub(super) fn as_receipt(&self) -> Option<&str> {
+        self.outcome.strip_prefix(Self::RECEIPT)
+    }
 }
 
 /// Makes a claim last longer, and names the gateway that is asked next.
@@ -201,6 +214,50 @@ pub struct Settle {
     pub uncounted: bool,
     /// Also closes the event, in the same transaction.
     pub close: Option<EventState>,
+    /// Kept in case a receipt says that the message was not delivered.
+    pub keep: Option<Box<Keep>>,
+    /// Receipts may name the message by `provider_id`.
+    pub found_by_provider_id: bool,
+}
+
+/// An event that may have to be brought again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keep {
+    /// Its message, encrypted.
+    pub sealed: Sealed,
+    /// For so long.
+    pub wait: Duration,
+}
+
+/// Something personal, encrypted with the house's key.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sealed(pub(super) Vec<u8>);
+
+impl fmt::Debug for Sealed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Sealed({} bytes)", self.0.len())
+    }
+}
+
+/// What became of a [`Settle`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettleAnswer {
+    /// It is written down.
+    Written,
+    /// Someone else has taken the claim over.
+    FencedOut,
+    /// A receipt was faster: the message was not delivered, whatever the gateway answered.
+    Undelivered {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl SettleAnswer {
+    /// The claim was still ours.
+    pub fn is_written(&self) -> bool {
+        *self == Self::Written
+    }
 }
 
 /// How a claim ended.
@@ -245,17 +302,39 @@ pub struct Close {
 /// What a gateway says later of a message that it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// Our idempotency key, as the gateway echoes it.
-    pub reference: String,
+    /// Which message.
+    pub message: MessageName,
+    /// Whose word it is: a gateway's name; nothing for a bounce, which may come by any relay.
+    pub gateway: Option<String>,
     /// What became of it.
     pub fate: Fate,
     /// The gateway's id.
     pub provider_id: Option<String>,
+    /// The gateway's code, for a person.
+    pub code: Option<String>,
+    /// When it came, by the wall clock.
+    pub at: Timestamp,
 }
 
-/// The end of an accepted message.
+/// What a receipt names its message by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum MessageName {
+    /// Our idempotency key, as the gateway echoes it.
+    Reference(String),
+    /// The gateway's id.
+    ProviderId {
+        /// Ids of two gateways may be the same.
+        gateway: String,
+        /// As it answered.
+        id: String,
+    },
+}
+
+/// What a gateway says of a message that it was given.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fate {
+    /// It has it, which settles an attempt whose answer never came.
+    Underway,
     /// On the handset, in the mailbox.
     Delivered,
     /// It never will be.
@@ -266,14 +345,34 @@ pub enum Fate {
 }
 
 /// What became of a [`Receipt`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReceiptAnswer {
     /// It is written down.
-    Applied,
+    Applied {
+        /// CloudEvents `id`.
+        event_id: String,
+        /// The event is open again, and has to be brought to its lane for the fallback channel to take over.
+        reopened: Option<Reopened>,
+    },
     /// The message had its end already: states never go backwards.
     Stale,
     /// No such message.
     Stranger,
+}
+
+/// An event whose message was not delivered, and which another channel can still tell.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reopened {
+    /// The event's key.
+    pub event_key: String,
+    /// The notification that did not arrive.
+    pub target: String,
+    /// The lane that it came through.
+    pub lane: String,
+    /// How often it was given up.
+    pub deaths: u32,
+    /// Its message.
+    pub sealed: Sealed,
 }
 
 /// The event that has been open for longest in a lane.
@@ -288,11 +387,19 @@ pub struct Oldest {
 /// A step of the state machine of one event.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    Claim { claim: Claim, token: u64 },
+    Claim {
+        claim: Claim,
+        token: u64,
+    },
     Renew(Renew),
     Settle(Settle),
     Close(Close),
     Receipt(Receipt),
+    /// A reopened event is in its lane.
+    Brought {
+        event_key: String,
+        target: String,
+    },
 }
 
 /// One thing to write; a batch of them is one transaction.
@@ -305,6 +412,10 @@ pub(crate) enum Operation {
     },
     /// Look for the oldest open event of each lane.
     Oldest,
+    /// Look for reopened events that nobody has brought to their lane for so long.
+    Stranded {
+        after: Duration,
+    },
 }
 
 /// The answer to an [`Operation`].
@@ -313,10 +424,13 @@ pub(crate) enum Answer {
     Claim(ClaimAnswer),
     /// False: fenced out, someone else has the claim.
     Held(bool),
+    Settled(SettleAnswer),
     /// False: it was done or muted before, or is on its way with another body.
     Closed(bool),
     Receipt(ReceiptAnswer),
     /// How many events were forgotten.
     Swept(u64),
     Oldest(Vec<Oldest>),
+    Brought,
+    Stranded(Vec<Reopened>),
 }

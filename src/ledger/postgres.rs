@@ -18,10 +18,10 @@ use tokio_postgres::types::ToSql;
 pub(super) use self::connect::PostgresUrl;
 use self::connect::{Connected, Problem, Purpose};
 use self::rows::{EventColumns, NewEvents, NotificationColumns, event, notification};
-use super::engine::{Engine, EngineError, SWEEP_STEP, random_hex};
+use super::engine::{Engine, EngineError, STRANDED_STEP, SWEEP_STEP, random_hex};
 use super::machine::Machine;
-use super::operation::{Answer, Oldest, Operation, Step};
-use super::rows::{Case, Cases, Place, place};
+use super::operation::{Answer, MessageName, Oldest, Operation, Reopened, Sealed, Step};
+use super::rows::{Case, Cases, Place, before, place, receipt_key};
 use super::{View, ViewError};
 use crate::config::Secret;
 
@@ -94,6 +94,7 @@ async fn transact(at: &Connected, machine: &Machine, batch: &[Operation]) -> Res
             Operation::Step(step) => machine.step(cases.of(step), step, now),
             Operation::Sweep { retention } => Answer::Swept(sweep(at, *retention, now).await?),
             Operation::Oldest => Answer::Oldest(oldest(at).await?),
+            Operation::Stranded { after } => Answer::Stranded(stranded(at, *after, now).await?),
         });
     }
     save(at, &cases).await?;
@@ -105,24 +106,21 @@ async fn load(at: &Connected, batch: &[Operation]) -> Result<(Cases, i64), Probl
     let steps = || {
         batch.iter().filter_map(|operation| match operation {
             Operation::Step(step) => Some(step),
-            Operation::Sweep { .. } | Operation::Oldest => None,
+            Operation::Sweep { .. } | Operation::Oldest | Operation::Stranded { .. } => None,
         })
     };
     let mut cases = Cases::default();
     let mut keys = BTreeSet::new();
-    let mut references = Vec::new();
+    let mut messages = Vec::new();
     for step in steps() {
         match place(step) {
             Place::Key(key) => drop(keys.insert(key.to_owned())),
-            Place::Reference(reference) => references.push(reference),
+            Place::Message(message) => messages.push(message),
         }
     }
-    if !references.is_empty() {
-        for row in at.client.query(&at.statements.by_reference, &[&references]).await? {
-            let (reference, key): (String, String) = (row.try_get(0)?, row.try_get(1)?);
-            keys.insert(key.clone());
-            cases.key_of.insert(reference, key);
-        }
+    for (message, key) in keys_of(at, &messages).await? {
+        keys.insert(key.clone());
+        cases.key_of.insert(message, key);
     }
     let keys: Vec<String> = keys.into_iter().collect();
     let new = NewEvents::of(steps().filter_map(record));
@@ -146,12 +144,33 @@ async fn load(at: &Connected, batch: &[Operation]) -> Result<(Cases, i64), Probl
     Ok((cases, now.try_get(0)?))
 }
 
+/// The events of messages that receipts name; strangers are left out.
+async fn keys_of(at: &Connected, messages: &[&MessageName]) -> Result<Vec<(MessageName, String)>, Problem> {
+    let (references, ids): (Vec<&MessageName>, Vec<&MessageName>) =
+        messages.iter().partition(|message| matches!(message, MessageName::Reference(_)));
+    let mut found = Vec::new();
+    for (messages, statement) in
+        [(references, &at.statements.by_reference), (ids, &at.statements.by_receipt_id)]
+    {
+        if messages.is_empty() {
+            continue;
+        }
+        let names: Vec<String> = messages.iter().map(|message| receipt_key(message)).collect();
+        for row in at.client.query(statement, &[&names]).await? {
+            let (name, key): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+            let named = names.iter().zip(&messages).filter(|(given, _)| **given == name);
+            found.extend(named.map(|(_, message)| ((*message).clone(), key.clone())));
+        }
+    }
+    Ok(found)
+}
+
 /// The steps that may be the first that the ledger hears of an event.
 fn record(step: &Step) -> Option<&super::EventRecord> {
     match step {
         Step::Claim { claim, .. } => Some(&claim.event),
         Step::Close(close) => Some(&close.event),
-        Step::Renew(_) | Step::Settle(_) | Step::Receipt(_) => None,
+        Step::Renew(_) | Step::Settle(_) | Step::Receipt(_) | Step::Brought { .. } => None,
     }
 }
 
@@ -171,8 +190,24 @@ async fn save(at: &Connected, cases: &Cases) -> Result<(), Problem> {
 }
 
 async fn sweep(at: &Connected, retention: Duration, now: i64) -> Result<u64, Problem> {
-    let before = now.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX));
-    Ok(at.client.execute(&at.statements.sweep, &[&before, &SWEEP_STEP]).await?)
+    let unsealed = at.client.execute(&at.statements.unseal, &[&now, &SWEEP_STEP]).await?;
+    let before = before(now, retention);
+    Ok(unsealed + at.client.execute(&at.statements.sweep, &[&before, &SWEEP_STEP]).await?)
+}
+
+async fn stranded(at: &Connected, after: Duration, now: i64) -> Result<Vec<Reopened>, Problem> {
+    let (before, step) = (before(now, after), STRANDED_STEP);
+    let rows = at.client.query(&at.statements.stranded, &[&now, &before, &step]).await?;
+    let reopened = |row: tokio_postgres::Row| {
+        Ok(Reopened {
+            event_key: row.try_get(0)?,
+            target: row.try_get(1)?,
+            sealed: Sealed(row.try_get(2)?),
+            lane: row.try_get(3)?,
+            deaths: u32::try_from(row.try_get::<_, i64>(4)?).unwrap_or(u32::MAX),
+        })
+    };
+    rows.into_iter().map(reopened).collect()
 }
 
 async fn oldest(at: &Connected) -> Result<Vec<Oldest>, Problem> {

@@ -1,23 +1,62 @@
 //! What the ledger and logs hold in the place of something personal.
 
-use ring::hmac;
+use std::sync::Arc;
 
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+
+use super::Sealed;
 use crate::config::Secret;
 use crate::event::{EmailAddress, PhoneNumber};
 
 /// HMACs with the house's key: the same customer has the same pseudonym, and nobody without the key can tell whose it is.
 #[derive(Clone)]
-pub struct Pseudonyms(hmac::Key);
+pub struct Pseudonyms {
+    key: hmac::Key,
+    seal: Arc<LessSafeKey>,
+}
+
+/// What the sealing key is derived for; another word is another key.
+const SEAL_PURPOSE: &[u8] = b"shirase: sealed event, version 1";
 
 impl Pseudonyms {
     /// With this key.
     pub fn new(key: &Secret) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, key.reveal().as_bytes()))
+        let key = hmac::Key::new(hmac::HMAC_SHA256, key.reveal().as_bytes());
+        let derived = hmac::sign(&key, SEAL_PURPOSE);
+        let seal = UnboundKey::new(&AES_256_GCM, derived.as_ref()).expect("HMAC-SHA-256 gives 32 bytes");
+        Self { key, seal: Arc::new(LessSafeKey::new(seal)) }
+    }
+
+    /// Encrypts something personal that has to be read again; `of` is what it belongs to, and it can be opened only as
+    /// that. AES-256-GCM under a key derived from the house's, with a random nonce in front.
+    pub fn seal(&self, personal: Vec<u8>, of: &str) -> Sealed {
+        let mut nonce = [0; NONCE_LEN];
+        SystemRandom::new().fill(&mut nonce).expect("the system has randomness");
+        let mut text = personal;
+        self.seal
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(of.as_bytes()),
+                &mut text,
+            )
+            .expect("an event is far shorter than the cipher's limit");
+        Sealed([nonce.as_slice(), &text].concat())
+    }
+
+    /// Opens what [`Self::seal`] closed; nothing when it was closed with another key, or for something else.
+    pub fn unseal(&self, sealed: &Sealed, of: &str) -> Option<Vec<u8>> {
+        let (nonce, text) = sealed.0.split_first_chunk::<NONCE_LEN>()?;
+        let mut text = text.to_vec();
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let opened = self.seal.open_in_place(nonce, Aad::from(of.as_bytes()), &mut text).ok()?;
+        Some(opened.to_vec())
     }
 
     /// Of any bytes: 16 bytes in hex.
     pub fn of(&self, personal: &[u8]) -> String {
-        hmac::sign(&self.0, personal).as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hmac::sign(&self.key, personal).as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// Of a number, however it was written.
@@ -28,5 +67,27 @@ impl Pseudonyms {
     /// Of a mailbox; upper and lower case are one.
     pub fn of_email(&self, email: &EmailAddress) -> String {
         self.of(email.as_str().to_ascii_lowercase().as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_opens_with_its_key_for_what_it_belongs_to_and_no_other_way() {
+        let house = |key: &str| Pseudonyms::new(&key.parse().expect("not empty"));
+        let (ours, others) = (house("one"), house("two"));
+        let personal = "090-1234-5678 山田".as_bytes().to_vec();
+        let sealed = ours.seal(personal.clone(), "/t\u{1f}e");
+        assert_eq!(ours.unseal(&sealed, "/t\u{1f}e").as_deref(), Some(personal.as_slice()));
+        assert_eq!(ours.unseal(&sealed, "/t\u{1f}f"), None);
+        assert_eq!(others.unseal(&sealed, "/t\u{1f}e"), None);
+        let holds = |part: &[u8]| sealed.0.windows(part.len()).any(|window| window == part);
+        assert!(!holds(b"090") && !holds("山田".as_bytes()));
+        assert_ne!(ours.seal(personal.clone(), "e"), ours.seal(personal, "e"), "no nonce is used twice");
+        for length in [0, 5, 12, 27] {
+            assert_eq!(ours.unseal(&Sealed(vec![7; length]), "e"), None);
+        }
     }
 }

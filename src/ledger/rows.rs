@@ -1,8 +1,11 @@
 //! The ledger's rows, as both engines keep them. Times are milliseconds since 1970 by the ledger's clock.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use super::operation::{Attempt, EventRecord, EventState, Step, TargetRecord};
+use super::operation::{
+    Attempt, EventRecord, EventState, Keep, MessageName, Reopened, Sealed, Step, TargetRecord,
+};
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,6 +54,11 @@ pub(super) struct NotificationRow {
     /// One JSON object a line.
     pub attempts: String,
     pub updated_at: i64,
+    /// The event's message, encrypted, as long as it may have to be brought again.
+    pub sealed: Option<Vec<u8>>,
+    pub sealed_until: Option<i64>,
+    /// Gateway and its id of the message, where receipts may name it by that.
+    pub receipt_id: Option<String>,
     pub changed: bool,
 }
 
@@ -87,6 +95,17 @@ impl EventRow {
         }
     }
 
+    /// As whoever brings it to its lane again needs it.
+    pub fn reopened(&self, target: String, sealed: Vec<u8>) -> Reopened {
+        Reopened {
+            event_key: self.key.clone(),
+            target,
+            lane: self.lane.clone(),
+            deaths: u32::try_from(self.deaths).unwrap_or(u32::MAX),
+            sealed: Sealed(sealed),
+        }
+    }
+
     pub fn end(&mut self, state: EventState, reason: Option<&str>, now: i64) {
         self.state = state;
         self.reason = reason.map(str::to_owned);
@@ -119,6 +138,9 @@ impl NotificationRow {
             reason: None,
             attempts: String::new(),
             updated_at: now,
+            sealed: None,
+            sealed_until: None,
+            receipt_id: None,
             changed: true,
         }
     }
@@ -130,6 +152,15 @@ impl NotificationRow {
     pub fn touch(&mut self, now: i64) {
         self.updated_at = now;
         self.changed = true;
+    }
+
+    pub fn keep(&mut self, keep: &Keep, now: i64) {
+        self.sealed = Some(keep.sealed.0.clone());
+        self.sealed_until = Some(after(now, keep.wait));
+    }
+
+    pub fn unseal(&mut self) {
+        (self.sealed, self.sealed_until) = (None, None);
     }
 
     pub fn add(&mut self, attempt: &Attempt, since: i64) {
@@ -169,16 +200,42 @@ impl Case {
         self.notifications.iter_mut().find(|row| row.target == target)
     }
 
+    pub fn named(&mut self, message: &MessageName) -> Option<&mut NotificationRow> {
+        let wanted = receipt_key(message);
+        self.notifications.iter_mut().find(|row| match message {
+            MessageName::Reference(reference) => row.reference == *reference,
+            MessageName::ProviderId { .. } => row.receipt_id.as_deref() == Some(&wanted),
+        })
+    }
+
     pub fn deaths(&self) -> u32 {
         self.event.as_ref().map_or(0, |event| u32::try_from(event.deaths).unwrap_or(u32::MAX))
     }
 }
 
-/// The cases of a batch, by the event's key; receipts name theirs by reference.
+/// A time after `now`, in the ledger's milliseconds.
+pub(super) fn after(now: i64, span: Duration) -> i64 {
+    now.saturating_add(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// A time before `now`, in the ledger's milliseconds.
+pub(super) fn before(now: i64, span: Duration) -> i64 {
+    now.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX))
+}
+
+/// What a message is looked up by: its reference, or gateway and id in one text.
+pub(super) fn receipt_key(message: &MessageName) -> String {
+    match message {
+        MessageName::Reference(reference) => reference.clone(),
+        MessageName::ProviderId { gateway, id } => format!("{gateway}\u{1f}{id}"),
+    }
+}
+
+/// The cases of a batch, by the event's key; receipts name theirs by the message.
 #[derive(Debug, Default)]
 pub(super) struct Cases {
     pub by_key: HashMap<String, Case>,
-    pub key_of: HashMap<String, String>,
+    pub key_of: HashMap<MessageName, String>,
 }
 
 impl Cases {
@@ -186,7 +243,7 @@ impl Cases {
     pub fn of(&mut self, step: &Step) -> &mut Case {
         let key = match place(step) {
             Place::Key(key) => key,
-            Place::Reference(reference) => self.key_of.get(reference).map_or("", String::as_str),
+            Place::Message(message) => self.key_of.get(message).map_or("", String::as_str),
         };
         self.by_key.entry(key.to_owned()).or_default()
     }
@@ -195,7 +252,7 @@ impl Cases {
 /// What a step names its event by.
 pub(super) enum Place<'a> {
     Key(&'a str),
-    Reference(&'a str),
+    Message(&'a MessageName),
 }
 
 pub(super) fn place(step: &Step) -> Place<'_> {
@@ -204,7 +261,8 @@ pub(super) fn place(step: &Step) -> Place<'_> {
         Step::Renew(renew) => Place::Key(&renew.event_key),
         Step::Settle(settle) => Place::Key(&settle.event_key),
         Step::Close(close) => Place::Key(&close.event.key),
-        Step::Receipt(receipt) => Place::Reference(&receipt.reference),
+        Step::Receipt(receipt) => Place::Message(&receipt.message),
+        Step::Brought { event_key, .. } => Place::Key(event_key),
     }
 }
 
@@ -247,7 +305,8 @@ macro_rules! event_columns {
 macro_rules! notification_columns {
     () => {
         "event_key, target, state, owner, epoch, attempt, busy_until, first_claimed, written, unknowns, unknown_since, \
-         unknown_at, reference, recipient, why, template_version, gateway, provider_id, reason, attempts, updated_at"
+         unknown_at, reference, recipient, why, template_version, gateway, provider_id, reason, attempts, updated_at, \
+         sealed, sealed_until, receipt_id"
     };
 }
 
@@ -259,7 +318,8 @@ macro_rules! notification_changes {
          unknowns = excluded.unknowns, unknown_since = excluded.unknown_since, unknown_at = excluded.unknown_at, \
          recipient = excluded.recipient, template_version = excluded.template_version, gateway = excluded.gateway, \
          provider_id = excluded.provider_id, reason = excluded.reason, attempts = excluded.attempts, \
-         updated_at = excluded.updated_at"
+         updated_at = excluded.updated_at, sealed = excluded.sealed, sealed_until = excluded.sealed_until, \
+         receipt_id = excluded.receipt_id"
     };
 }
 
@@ -307,6 +367,9 @@ macro_rules! notification_row {
             reason: $row.$get(18)?,
             attempts: $row.$get(19)?,
             updated_at: $row.$get(20)?,
+            sealed: $row.$get(21)?,
+            sealed_until: $row.$get(22)?,
+            receipt_id: $row.$get(23)?,
             changed: false,
         }
     };

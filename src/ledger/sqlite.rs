@@ -10,16 +10,20 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
 use self::rows::{load, read_event, read_notifications, save};
-use super::engine::{Engine, EngineError, SWEEP_STEP, random_hex};
+use super::engine::{Engine, EngineError, STRANDED_STEP, SWEEP_STEP, random_hex};
 use super::machine::Machine;
-use super::operation::{Answer, Oldest, Operation};
-use super::rows::{Case, Cases, Place, place};
+use super::operation::{Answer, MessageName, Oldest, Operation, Reopened};
+use super::rows::{Case, Cases, Place, before, place, receipt_key};
 use super::{OpenError, View, ViewError};
 use crate::clock::Clock;
 use crate::config::Secret;
 
 /// What `PRAGMA user_version` says of a file that this program made. Migrations are applied one by one.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/sqlite-1.sql"), include_str!("schema/sqlite-2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("schema/sqlite-1.sql"),
+    include_str!("schema/sqlite-2.sql"),
+    include_str!("schema/sqlite-3.sql"),
+];
 
 /// Somebody else who reads or backs up the file may hold its lock for this long before it counts as trouble.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -141,6 +145,7 @@ impl Engine for Sqlite {
                 Operation::Step(step) => self.machine.step(cases.of(step), step, now),
                 Operation::Sweep { retention } => Answer::Swept(sweep(&transaction, *retention, now)?),
                 Operation::Oldest => Answer::Oldest(oldest(&transaction)?),
+                Operation::Stranded { after } => Answer::Stranded(stranded(&transaction, *after, now)?),
             })
         };
         let answers = batch.iter().map(answer).collect::<Result<_, _>>()?;
@@ -158,9 +163,9 @@ fn load_cases(transaction: &Transaction<'_>, batch: &[Operation]) -> rusqlite::R
         let Operation::Step(step) = operation else { continue };
         let key = match place(step) {
             Place::Key(key) => key.to_owned(),
-            Place::Reference(reference) => {
-                let Some(key) = key_of(transaction, reference)? else { continue };
-                cases.key_of.insert(reference.to_owned(), key.clone());
+            Place::Message(message) => {
+                let Some(key) = key_of(transaction, message)? else { continue };
+                cases.key_of.insert(message.clone(), key.clone());
                 key
             }
         };
@@ -172,18 +177,44 @@ fn load_cases(transaction: &Transaction<'_>, batch: &[Operation]) -> rusqlite::R
     Ok(cases)
 }
 
-fn key_of(transaction: &Transaction<'_>, reference: &str) -> rusqlite::Result<Option<String>> {
-    let select = "SELECT event_key FROM notification WHERE reference = ?1";
-    transaction.prepare_cached(select)?.query_row([reference], |row| row.get(0)).optional()
+fn key_of(transaction: &Transaction<'_>, message: &MessageName) -> rusqlite::Result<Option<String>> {
+    let select = match message {
+        MessageName::Reference(_) => "SELECT event_key FROM notification WHERE reference = ?1",
+        MessageName::ProviderId { .. } => "SELECT event_key FROM notification WHERE receipt_id = ?1",
+    };
+    transaction.prepare_cached(select)?.query_row([receipt_key(message)], |row| row.get(0)).optional()
 }
 
 fn sweep(transaction: &Transaction<'_>, retention: Duration, now: i64) -> rusqlite::Result<u64> {
-    let before = now.saturating_sub(i64::try_from(retention.as_millis()).unwrap_or(i64::MAX));
+    let unseal = "UPDATE notification SET sealed = NULL, sealed_until = NULL WHERE (event_key, target) IN
+                    (SELECT event_key, target FROM notification
+                     WHERE sealed IS NOT NULL AND sealed_until < ?1 ORDER BY sealed_until LIMIT ?2)";
+    let unsealed = transaction.prepare_cached(unseal)?.execute((now, SWEEP_STEP))? as u64;
+    let before = before(now, retention);
     let old = "SELECT key FROM event WHERE first_seen < ?1 ORDER BY first_seen LIMIT ?2";
     let notifications = format!("DELETE FROM notification WHERE event_key IN ({old})");
     transaction.prepare_cached(&notifications)?.execute((before, SWEEP_STEP))?;
     let events = format!("DELETE FROM event WHERE key IN ({old})");
-    Ok(transaction.prepare_cached(&events)?.execute((before, SWEEP_STEP))? as u64)
+    Ok(unsealed + transaction.prepare_cached(&events)?.execute((before, SWEEP_STEP))? as u64)
+}
+
+/// The oldest first; touched, so that whoever looks next leaves them to whoever has them now.
+fn stranded(transaction: &Transaction<'_>, after: Duration, now: i64) -> rusqlite::Result<Vec<Reopened>> {
+    let select = "UPDATE notification SET updated_at = ?1 WHERE (event_key, target) IN
+                    (SELECT event_key, target FROM notification
+                     WHERE state = 'undelivered' AND sealed IS NOT NULL AND updated_at < ?2 AND sealed_until >= ?1
+                     ORDER BY updated_at LIMIT ?3)
+                  RETURNING event_key, target, sealed";
+    let mut statement = transaction.prepare_cached(select)?;
+    let rows = statement.query_map((now, before(now, after), STRANDED_STEP), |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Vec<u8>>(2)?))
+    })?;
+    let mut found = Vec::new();
+    for row in rows {
+        let (key, target, sealed) = row?;
+        found.extend(read_event(transaction, &key)?.map(|event| event.reopened(target, sealed)));
+    }
+    Ok(found)
 }
 
 fn oldest(transaction: &Transaction<'_>) -> rusqlite::Result<Vec<Oldest>> {

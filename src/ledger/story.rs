@@ -94,6 +94,25 @@ pub struct NotificationStory {
     pub updated_at: Timestamp,
     /// Every attempt, in order.
     pub attempts: Vec<Attempt>,
+    /// What gateways said of it later, in order.
+    pub receipts: Vec<ReceiptStory>,
+}
+
+/// What a gateway said of a message that it was given. Nothing personal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReceiptStory {
+    /// When it came.
+    pub at: Timestamp,
+    /// Whose word it is.
+    pub gateway: String,
+    /// What it brought the notification to: `accepted`, `delivered`, `undelivered`.
+    pub status: String,
+    /// Why it was not delivered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The gateway's code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }
 
 impl Reader {
@@ -212,7 +231,9 @@ fn begun(row: &NotificationRow) -> Timestamp {
 
 impl NotificationStory {
     fn of(row: NotificationRow) -> Self {
-        let attempts = row.attempts();
+        let (receipts, attempts): (Vec<Attempt>, Vec<Attempt>) =
+            row.attempts().into_iter().partition(|line| line.as_receipt().is_some());
+        let receipts = receipts.into_iter().map(ReceiptStory::of).collect();
         let waits = matches!(row.state.as_str(), "in_flight" | "retry" | "unknown");
         Self {
             state: row.state.as_str(),
@@ -228,6 +249,15 @@ impl NotificationStory {
             provider_id: row.provider_id,
             reason: row.reason,
             attempts,
+            receipts,
         }
+    }
+}
+
+impl ReceiptStory {
+    fn of(line: Attempt) -> Self {
+        let status = line.as_receipt().unwrap_or_default().to_owned();
+        let reason = line.reason.map(Into::into);
+        Self { at: line.at, gateway: line.gateway, status, reason, code: line.detail }
     }
 }

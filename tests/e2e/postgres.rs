@@ -127,7 +127,11 @@ async fn a_server_that_restarts_dies_or_freezes_costs_no_claim_and_grants_none_t
         assert_eq!(ledger.trouble(), None, "{hurt}");
     }
     assert!(
-        ledger.settle(settle_of("before", "current.sms", &first, Settled::Accepted)).await.expect("open")
+        ledger
+            .settle(settle_of("before", "current.sms", &first, Settled::Accepted))
+            .await
+            .expect("open")
+            .is_written()
     );
     assert_eq!(claimed_of(&ledger, "before".to_owned()).await, Held::Accepted);
 }

@@ -25,7 +25,7 @@ pub const REFERENCE: &str = "0123456789abcdef0123456789abcdef";
 /// Long enough for any answer that comes, short enough to wait for one that does not.
 pub const VALID_FOR: Duration = Duration::from_secs(600);
 
-pub const TIMEOUT: Duration = Duration::from_secs(2);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 pub fn sms_gateway(url: &str, variables: &[(&str, &str)]) -> Gateway {
     house::provide_tls();
@@ -89,7 +89,7 @@ pub async fn send_mail_to(gateway: &Gateway, to: &str, reference: &str) -> Resul
 }
 
 /// Nothing of the message, the address, the credentials or the server's words.
-fn assert_says_nothing_personal(failure: &Failure, case: &str) {
+pub fn assert_says_nothing_personal(failure: &Failure, case: &str) {
     let said = format!("{failure} {failure:?}").to_lowercase();
     for secret in [PHONE, "8190", "12345678", MAIL, "taro", "secret", "本文", "script"] {
         assert!(!said.contains(secret), "{case}: {said} holds {secret}");

@@ -4,9 +4,11 @@
 //! - `commands`, `demo`: the shipped binary, from an empty folder
 //! - `certificates`: HTTPS gateways with a private authority
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
+//! - `vendors`: the kinds twilio, vonage and infobip over real HTTP
 //! - `http_kind`: what a house can configure of kind `http`
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `route_text`: texts as a route can carry them
+//! - `receipts`: what gateways say later, over HTTP
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `house`, `script`: what they are made of
@@ -21,6 +23,7 @@ mod house;
 mod http_kind;
 mod ledger;
 mod pipeline;
+mod receipts;
 mod route_text;
 mod sandbox;
 mod script;
@@ -29,3 +32,4 @@ mod snapshots;
 mod suite;
 #[path = "../support/mod.rs"]
 mod support;
+mod vendors;

@@ -17,8 +17,8 @@ use shirase::dispatch::{
     Schedule, Underway,
 };
 use shirase::event::{BadReason, RawEvent};
-use shirase::gateway::{Gateways, HttpGatewayConfig, OnUnknown, SmsGatewayConfig, SmsKindConfig};
-use shirase::ledger::{Fate, Ledger, Receipt, ReceiptAnswer};
+use shirase::gateway::{GatewayUrl, Gateways, HttpGatewayConfig, OnUnknown, SmsGatewayConfig, SmsKindConfig};
+use shirase::ledger::{Fate, Ledger, MessageName, Receipt, ReceiptAnswer};
 use shirase::sandbox::{Sandbox, SmsFault};
 use shirase::template::TemplateSet;
 
@@ -26,14 +26,14 @@ use crate::house::{self, Findings};
 use crate::script::{Http, Reply, Smtp, Stage, answer, cut};
 
 /// A dispatcher whose every way leads into a sandbox, unless the test leads it elsewhere.
-struct World {
-    dispatcher: Dispatcher,
-    sandbox: Sandbox,
+pub struct World {
+    pub dispatcher: Arc<Dispatcher>,
+    pub sandbox: Sandbox,
     /// Of the clock that [`world`] gives; a retry comes when its time has come.
-    hands: Hands,
+    pub hands: Hands,
 }
 
-async fn world(change: impl FnOnce(&mut Config)) -> World {
+pub async fn world(change: impl FnOnce(&mut Config)) -> World {
     let hands = Hands::default();
     let world = world_at(hands.clock(), house::templates(), change).await;
     World { hands, ..world }
@@ -58,19 +58,22 @@ async fn world_with(
     config.ledger.url = "sqlite::memory:".parse().expect("a URL");
     config.retry.schedule = vec![Span::seconds(5), Span::seconds(30)];
     change(&mut config);
+    let receipts = config.receipts.public_url.as_ref().map(GatewayUrl::url);
     let dispatcher = Dispatcher {
         catalog: house::CATALOG.clone(),
         templates,
-        gateways: Gateways::new(&config.sms, &config.email, None).unwrap_or_else(|error| panic!("{error}")),
+        gateways: Gateways::new(&config.sms, &config.email, receipts)
+            .unwrap_or_else(|error| panic!("{error}")),
         ledger: Ledger::open(&config.ledger, ledger_clock).unwrap_or_else(|error| panic!("{error}")),
         clock,
         brand: config.brand,
         prefixes: config.sms.prefixes,
         schedule: Schedule::new(&config.retry),
         fallback_after: config.retry.fallback_after.0,
+        keep_for: Duration::from_secs(3600),
         underway: Underway::default(),
     };
-    World { dispatcher, sandbox, hands: Hands::default() }
+    World { dispatcher: Arc::new(dispatcher), sandbox, hands: Hands::default() }
 }
 
 /// These servers instead of the sandbox's SMS gateway, tried in this order.
@@ -90,8 +93,10 @@ fn sms_through(config: &mut Config, servers: &[&Http]) {
 }
 
 fn http(gateway: &mut SmsGatewayConfig) -> &mut HttpGatewayConfig {
-    let SmsKindConfig::Http(http) = &mut gateway.kind;
-    http
+    match &mut gateway.kind {
+        SmsKindConfig::Http(http) => http,
+        other => panic!("{other:?}"),
+    }
 }
 
 fn mail_through(config: &mut Config, server: &Smtp) {
@@ -100,7 +105,7 @@ fn mail_through(config: &mut Config, server: &Smtp) {
 }
 
 impl World {
-    async fn dispatch(&self, event: &Value, attempts: u32) -> Report {
+    pub async fn dispatch(&self, event: &Value, attempts: u32) -> Report {
         if attempts > 0 {
             self.hands.forward(30);
         }
@@ -109,7 +114,7 @@ impl World {
     }
 
     /// Dispatches, and notes that a dead letter is where it belongs.
-    async fn take(&self, raw: RawEvent, lane: shirase::event::Lane, attempts: u32) -> Report {
+    pub async fn take(&self, raw: RawEvent, lane: shirase::event::Lane, attempts: u32) -> Report {
         let incoming = Incoming { raw, lane, attempts, revive: Revive::Always };
         let mut report = self.dispatcher.dispatch(&incoming).await;
         if let Some(burial) = report.burial.take() {
@@ -119,7 +124,7 @@ impl World {
     }
 
     /// Numbers of SMS and mails in the sandbox.
-    fn sent(&self) -> (usize, usize) {
+    pub fn sent(&self) -> (usize, usize) {
         (self.sandbox.sms().len(), self.sandbox.mail().len())
     }
 }
@@ -130,7 +135,7 @@ fn event(event_type: &str, number: usize) -> Value {
 }
 
 /// A login of somebody with a mobile number and, as `email` says, an address.
-fn login(email: bool) -> Value {
+pub fn login(email: bool) -> Value {
     let mut event = event("security.login.new_device", 1);
     if !email {
         let recipient = event["data"]["recipient"].as_object_mut().expect("a recipient");
@@ -151,7 +156,7 @@ fn results(report: &Report) -> Vec<String> {
 }
 
 #[track_caller]
-fn assert_results(report: &Report, expected: &[&str]) {
+pub fn assert_results(report: &Report, expected: &[&str]) {
     assert_eq!(results(report), expected, "{report:?}");
 }
 
@@ -474,7 +479,14 @@ async fn an_answer_that_never_came_goes_to_the_next_gateway_where_the_house_want
 /// A receipt for an SMS of the event that these tests send.
 async fn receipt(world: &World, gateway: &Http, fate: Fate) -> ReceiptAnswer {
     let reference = gateway.requests()[0].json()["reference"].as_str().expect("text").to_owned();
-    let receipt = Receipt { reference, fate, provider_id: None };
+    let receipt = Receipt {
+        message: MessageName::Reference(reference),
+        gateway: Some("gateway-1".to_owned()),
+        fate,
+        provider_id: None,
+        code: None,
+        at: house::time(),
+    };
     world.dispatcher.ledger.receipt(receipt).await.expect("open")
 }
 
@@ -522,7 +534,7 @@ async fn a_receipt_settles_what_nobody_knew() {
         let gateway = cut_once().await;
         let world = waiting_world(&gateway, 3600).await;
         world.dispatch(&login(true), 0).await;
-        assert_eq!(receipt(&world, &gateway, fate).await, ReceiptAnswer::Applied);
+        assert!(matches!(receipt(&world, &gateway, fate).await, ReceiptAnswer::Applied { .. }));
         let report = world.dispatch(&login(true), 1).await;
         assert_results(&report, &results);
         assert_eq!((report.disposition, gateway.requests().len()), (Disposition::Done, 1));
@@ -538,7 +550,7 @@ async fn waiting_for_a_receipt_does_not_keep_the_other_channel_from_taking_over(
     assert_results(&report, &["current.sms unknown", "current.email accepted"]);
     assert_eq!((report.disposition, gateway.requests().len()), (Disposition::Done, 1));
     // The SMS arrives after all: that is what the ledger says then.
-    assert_eq!(receipt(&world, &gateway, Fate::Delivered).await, ReceiptAnswer::Applied);
+    assert!(matches!(receipt(&world, &gateway, Fate::Delivered).await, ReceiptAnswer::Applied { .. }));
 }
 
 /// Only the gateway that may have the message can tell that it is the same.
@@ -583,10 +595,10 @@ async fn what_waits_for_its_turn_under_our_own_rate_is_not_sent_after_its_deadli
 
 /// A clock that a test, or a server of its, moves.
 #[derive(Clone, Default)]
-struct Hands(Arc<AtomicI64>);
+pub struct Hands(Arc<AtomicI64>);
 
 impl Hands {
-    fn forward(&self, seconds: i64) {
+    pub fn forward(&self, seconds: i64) {
         self.0.fetch_add(seconds, Ordering::Relaxed);
     }
 

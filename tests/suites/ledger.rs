@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use shirase::ledger::{
-    Attempt, Claim, ClaimAnswer, Close, EventRecord, EventState, Fate, Grant, Held, Ledger, Reader, Receipt,
-    ReceiptAnswer, Renew, Revive, Settle, Settled, Story, TargetRecord,
+    Attempt, Claim, ClaimAnswer, Close, EventRecord, EventState, Fate, Grant, Held, Keep, Ledger,
+    MessageName, Reader, Receipt, ReceiptAnswer, Renew, Reopened, Revive, Sealed, Settle, SettleAnswer,
+    Settled, Story, TargetRecord,
 };
 use tokio::time::sleep;
 
@@ -100,6 +101,8 @@ pub fn settle_of(id: &str, target: &str, grant: &Grant, ending: Settled) -> Sett
         pause: Duration::ZERO,
         uncounted: false,
         close: None,
+        keep: None,
+        found_by_provider_id: false,
     }
 }
 
@@ -121,7 +124,7 @@ pub async fn an_accepted_event_is_a_duplicate_ever_after_also_with_another_body_
     assert_eq!((grant.epoch, grant.attempt, grant.taken_over, &grant.unknown), (1, 1, false, &None));
     let settle =
         Settle { close: Some(EventState::Done), ..settle_of("e", "current.sms", &grant, Settled::Accepted) };
-    assert!(ledger.settle(settle).await.expect("open"));
+    assert!(ledger.settle(settle).await.expect("open").is_written());
     drop(ledger);
     let ledger = bed.open().await;
     for event in [event("e"), other_body("e")] {
@@ -137,7 +140,7 @@ pub async fn of_three_notifications_only_the_one_to_retry_is_granted_again(mut b
     let held = claimed(&ledger, claim_of(event("e"), &targets, LONG)).await;
     for ((target, held), ending) in targets.into_iter().zip(held).zip(endings) {
         let Held::Granted(grant) = held else { panic!("{held:?}") };
-        assert!(ledger.settle(settle_of("e", target, &grant, ending)).await.expect("open"));
+        assert!(ledger.settle(settle_of("e", target, &grant, ending)).await.expect("open").is_written());
     }
     let again = claimed(&ledger, claim_of(event("e"), &targets, LONG)).await;
     let [Held::Accepted, Held::Granted(grant), Held::Failed { .. }] = again.as_slice() else {
@@ -150,7 +153,7 @@ pub async fn a_duplicate_does_not_bring_a_retry_forward(mut bed: impl Bed) {
     let ledger = bed.open().await;
     let grant = granted(&ledger, claim_of(event("e"), &["current.sms"], LONG)).await;
     let settle = Settle { pause: SHORT, ..settle_of("e", "current.sms", &grant, Settled::Retry) };
-    assert!(ledger.settle(settle).await.expect("open"));
+    assert!(ledger.settle(settle).await.expect("open").is_written());
     let early = claimed(&ledger, claim_of(event("e"), &["current.sms"], LONG)).await;
     assert!(matches!(&early[0], Held::Waiting(left) if *left <= SHORT), "{early:?}");
     sleep(SHORT * 2).await;
@@ -167,7 +170,7 @@ pub async fn a_claim_under_which_nothing_was_tried_does_not_count(mut bed: impl 
             attempts: vec![],
             ..settle_of("e", "current.sms", &grant, Settled::Retry)
         };
-        assert!(ledger.settle(settle).await.expect("open"));
+        assert!(ledger.settle(settle).await.expect("open").is_written());
     }
 }
 
@@ -187,10 +190,18 @@ pub async fn a_live_claim_is_busy_and_an_expired_one_is_taken_over_and_fences_it
     let unknown = second.unknown.clone().expect("what was sent before is unknown");
     assert_eq!(unknown.gateway.as_deref(), Some("second"), "whoever was asked last may have it");
     for late in [Settled::Accepted, Settled::Failed] {
-        assert!(!ledger.settle(settle_of("e", "current.sms", &first, late)).await.expect("open"));
+        assert!(
+            !ledger.settle(settle_of("e", "current.sms", &first, late)).await.expect("open").is_written()
+        );
     }
     assert!(!ledger.renew(renew_of("e", &first, LONG, "primary")).await.expect("open"));
-    assert!(ledger.settle(settle_of("e", "current.sms", &second, Settled::Accepted)).await.expect("open"));
+    assert!(
+        ledger
+            .settle(settle_of("e", "current.sms", &second, Settled::Accepted))
+            .await
+            .expect("open")
+            .is_written()
+    );
     let told = story(&bed, "e").await.notifications.remove(0);
     let attempts: Vec<_> = told.attempts.iter().map(|one| (one.gateway.as_str(), &*one.outcome)).collect();
     assert_eq!(attempts, [("second", "unknown"), ("primary", "accepted")]);
@@ -219,8 +230,11 @@ pub async fn an_attempt_is_written_down_once_however_often_its_claim_is_renewed(
     }
     let settle =
         Settle { attempts: all.to_vec(), ..settle_of("e", "current.sms", &grant, Settled::Accepted) };
-    assert!(ledger.settle(settle.clone()).await.expect("open"));
-    assert!(ledger.settle(settle).await.expect("open"), "the same settlement again is no other owner's");
+    assert!(ledger.settle(settle.clone()).await.expect("open").is_written());
+    assert!(
+        ledger.settle(settle).await.expect("open").is_written(),
+        "the same settlement again is no other owner's"
+    );
     assert_eq!(story(&bed, "e").await.notifications[0].attempts, all);
 }
 
@@ -241,7 +255,13 @@ pub async fn a_dead_event_begins_anew_when_it_is_published_again_or_put_back_and
     let ledger = bed.open().await;
     let claim = |revive| Claim { revive, ..claim_of(event("e"), &["current.sms"], LONG) };
     let die = async |grant: &Grant, deaths| {
-        assert!(ledger.settle(settle_of("e", "current.sms", grant, Settled::Failed)).await.expect("open"));
+        assert!(
+            ledger
+                .settle(settle_of("e", "current.sms", grant, Settled::Failed))
+                .await
+                .expect("open")
+                .is_written()
+        );
         assert_eq!(ledger.close_event(close_of(event("e"), EventState::Dead, deaths)).await, Ok(true));
     };
     let first = granted(&ledger, claim(Revive::Never)).await;
@@ -271,34 +291,157 @@ pub async fn a_done_or_muted_event_is_not_reopened_by_a_late_dead_letter(mut bed
     }
 }
 
+fn receipt_of(id: &str, fate: Fate) -> Receipt {
+    Receipt {
+        message: MessageName::Reference(format!("{id}-current.sms")),
+        gateway: Some("primary".to_owned()),
+        fate,
+        provider_id: Some("p-1".to_owned()),
+        code: Some("30003".to_owned()),
+        at: Timestamp::from_second(1_790_000_060).expect("in range"),
+    }
+}
+
+fn undelivered() -> Fate {
+    Fate::Undelivered { reason: "absent".into() }
+}
+
+fn applied(id: &str) -> ReceiptAnswer {
+    ReceiptAnswer::Applied { event_id: id.to_owned(), reopened: None }
+}
+
+async fn told(ledger: &Ledger, receipt: Receipt) -> ReceiptAnswer {
+    ledger.receipt(receipt).await.expect("open")
+}
+
+/// Accepted by `primary`, its event kept for so long and done.
+async fn accepted_and_kept(ledger: &Ledger, id: &str, wait: Duration) -> Sealed {
+    let pseudonyms = ledger.pseudonyms().await.expect("open");
+    let sealed = pseudonyms.seal(id.as_bytes().to_vec(), &event(id).key);
+    let grant = granted(ledger, claim_of(event(id), &["current.sms"], LONG)).await;
+    let settle = Settle {
+        provider_id: Some(format!("p-{id}")),
+        close: Some(EventState::Done),
+        keep: Some(Box::new(Keep { sealed: sealed.clone(), wait })),
+        found_by_provider_id: true,
+        ..settle_of(id, "current.sms", &grant, Settled::Accepted)
+    };
+    assert!(ledger.settle(settle).await.expect("open").is_written());
+    sealed
+}
+
 pub async fn an_unknown_attempt_waits_for_its_receipt_and_states_never_go_backwards(mut bed: impl Bed) {
     let ledger = bed.open().await;
-    let receipt =
-        |fate| Receipt { reference: "e-current.sms".to_owned(), fate, provider_id: Some("p-1".to_owned()) };
-    let undelivered = || Fate::Undelivered { reason: "absent".into() };
-    let grant = granted(&ledger, claim_of(event("e"), &["current.sms"], LONG)).await;
-    let settle = Settle { pause: LONG, ..settle_of("e", "current.sms", &grant, Settled::Unknown) };
-    assert!(ledger.settle(settle).await.expect("open"));
-    let waiting = claimed(&ledger, claim_of(event("e"), &["current.sms"], LONG)).await;
-    assert!(matches!(&waiting[0], Held::Waiting(left) if *left > LONG / 2), "{waiting:?}");
+    for (id, fate, held) in [
+        ("delivered", Fate::Delivered, Held::Accepted),
+        ("underway", Fate::Underway, Held::Accepted),
+        ("lost", undelivered(), Held::Failed { reason: "absent".to_owned() }),
+    ] {
+        let grant = granted(&ledger, claim_of(event(id), &["current.sms"], LONG)).await;
+        let settle = Settle { pause: LONG, ..settle_of(id, "current.sms", &grant, Settled::Unknown) };
+        assert!(ledger.settle(settle).await.expect("open").is_written());
+        let waiting = claimed(&ledger, claim_of(event(id), &["current.sms"], LONG)).await;
+        assert!(matches!(&waiting[0], Held::Waiting(left) if *left > LONG / 2), "{waiting:?}");
 
-    assert_eq!(ledger.receipt(receipt(Fate::Delivered)).await, Ok(ReceiptAnswer::Applied));
-    for fate in [Fate::Delivered, undelivered()] {
-        assert_eq!(ledger.receipt(receipt(fate)).await, Ok(ReceiptAnswer::Stale));
+        assert_eq!(told(&ledger, receipt_of(id, fate.clone())).await, applied(id));
+        assert_eq!(told(&ledger, receipt_of(id, fate)).await, ReceiptAnswer::Stale);
+        assert_eq!(told(&ledger, receipt_of(id, Fate::Underway)).await, ReceiptAnswer::Stale);
+        assert_eq!(claimed(&ledger, claim_of(event(id), &["current.sms"], LONG)).await, [held]);
     }
-    assert_eq!(claimed(&ledger, claim_of(event("e"), &["current.sms"], LONG)).await, [Held::Accepted]);
-    let told = story(&bed, "e").await.notifications.remove(0);
-    assert_eq!((told.state, told.provider_id.as_deref()), ("delivered", Some("p-1")));
-    let stranger = Receipt { reference: "nobody's".to_owned(), ..receipt(Fate::Delivered) };
-    assert_eq!(ledger.receipt(stranger).await, Ok(ReceiptAnswer::Stranger));
+    assert_eq!(told(&ledger, receipt_of("delivered", undelivered())).await, ReceiptAnswer::Stale);
+    assert_eq!(told(&ledger, receipt_of("lost", Fate::Delivered)).await, ReceiptAnswer::Stale);
+    let told_of = story(&bed, "delivered").await.notifications.remove(0);
+    assert_eq!((told_of.state, told_of.provider_id.as_deref()), ("delivered", Some("p-1")));
+    let [receipt] = told_of.receipts.as_slice() else { panic!("{:?}", told_of.receipts) };
+    assert_eq!((receipt.status.as_str(), receipt.code.as_deref()), ("delivered", Some("30003")));
+    assert!(told_of.attempts.iter().all(|attempt| attempt.outcome == "unknown"));
+    assert_eq!(told(&ledger, receipt_of("nobody", Fate::Delivered)).await, ReceiptAnswer::Stranger);
+}
 
-    // One that comes before the answer does: what is settled later changes nothing.
-    let grant = granted(&ledger, claim_of(event("fast"), &["current.sms"], LONG)).await;
-    let fast = Receipt { reference: "fast-current.sms".to_owned(), ..receipt(undelivered()) };
-    assert_eq!(ledger.receipt(fast).await, Ok(ReceiptAnswer::Applied));
-    assert!(ledger.settle(settle_of("fast", "current.sms", &grant, Settled::Accepted)).await.expect("open"));
-    let held = claimed(&ledger, claim_of(event("fast"), &["current.sms"], LONG)).await;
-    assert_eq!(held, [Held::Failed { reason: "absent".to_owned() }]);
+pub async fn a_receipt_that_overtakes_the_settlement_decides(mut bed: impl Bed) {
+    let ledger = bed.open().await;
+    for (id, fate, answer, held) in [
+        ("lost", undelivered(), SettleAnswer::Undelivered { reason: "absent".to_owned() }, None),
+        ("there", Fate::Delivered, SettleAnswer::Written, Some(ClaimAnswer::Duplicate)),
+    ] {
+        let grant = granted(&ledger, claim_of(event(id), &["current.sms"], LONG)).await;
+        assert_eq!(told(&ledger, receipt_of(id, fate)).await, applied(id));
+        let settle = Settle {
+            close: Some(EventState::Done),
+            ..settle_of(id, "current.sms", &grant, Settled::Accepted)
+        };
+        assert_eq!(ledger.settle(settle).await, Ok(answer));
+        let failed =
+            ClaimAnswer::Open { held: vec![Held::Failed { reason: "absent".to_owned() }], deaths: 0 };
+        let again = ledger.claim(claim_of(event(id), &["current.sms"], LONG)).await;
+        assert_eq!(again, Ok(held.unwrap_or(failed)));
+        let attempts = story(&bed, id).await.notifications.remove(0).attempts;
+        assert!(
+            attempts.iter().any(|one| one.outcome == "accepted"),
+            "what the gateway answered is told too"
+        );
+    }
+}
+
+pub async fn what_a_receipt_calls_undelivered_opens_its_event_again_until_it_is_brought(mut bed: impl Bed) {
+    let ledger = bed.open().await;
+    let sealed = accepted_and_kept(&ledger, "e", LONG).await;
+    drop(ledger);
+    // By whichever worker hears of it.
+    let ledger = bed.open().await;
+    let reopened = Reopened {
+        event_key: event("e").key,
+        target: "current.sms".to_owned(),
+        lane: "standard".to_owned(),
+        deaths: 0,
+        sealed,
+    };
+    let answer = ReceiptAnswer::Applied { event_id: "e".to_owned(), reopened: Some(reopened.clone()) };
+    // Until it is in its lane every receipt of the kind, and who looks for what was left behind, is told.
+    for _ in 0..2 {
+        assert_eq!(told(&ledger, receipt_of("e", undelivered())).await, answer);
+    }
+    sleep(SHORT).await;
+    assert_eq!(ledger.stranded(SHORT / 2).await, Ok(vec![reopened.clone()]));
+    assert_eq!(ledger.stranded(LONG).await, Ok(vec![]), "somebody has it in hand");
+    let held = claimed(&ledger, claim_of(event("e"), &["current.sms", "current.email"], LONG)).await;
+    assert!(matches!(held.as_slice(), [Held::Failed { .. }, Held::Granted(_)]), "{held:?}");
+
+    ledger.brought(&reopened).await.expect("open");
+    sleep(SHORT).await;
+    assert_eq!(ledger.stranded(SHORT / 2).await, Ok(vec![]));
+    assert_eq!(told(&ledger, receipt_of("e", undelivered())).await, ReceiptAnswer::Stale);
+}
+
+pub async fn a_receipt_may_name_the_gateway_s_own_id_and_only_that_gateway_s_word_counts(mut bed: impl Bed) {
+    let ledger = bed.open().await;
+    accepted_and_kept(&ledger, "e", LONG).await;
+    let by_id = |gateway: &str, fate| Receipt {
+        message: MessageName::ProviderId { gateway: gateway.to_owned(), id: "p-e".to_owned() },
+        gateway: Some(gateway.to_owned()),
+        ..receipt_of("e", fate)
+    };
+    assert_eq!(told(&ledger, by_id("second", undelivered())).await, ReceiptAnswer::Stranger);
+    let second = Receipt { gateway: Some("second".to_owned()), ..receipt_of("e", undelivered()) };
+    assert_eq!(told(&ledger, second).await, ReceiptAnswer::Stale, "the message is not that gateway's");
+    let answer = told(&ledger, by_id("primary", undelivered())).await;
+    assert!(matches!(answer, ReceiptAnswer::Applied { reopened: Some(_), .. }), "{answer:?}");
+}
+
+pub async fn what_is_kept_for_a_receipt_is_forgotten_in_time(mut bed: impl Bed) {
+    let ledger = bed.open().await;
+    accepted_and_kept(&ledger, "late", SHORT).await;
+    accepted_and_kept(&ledger, "there", LONG).await;
+    assert_eq!(told(&ledger, receipt_of("there", Fate::Delivered)).await, applied("there"));
+    sleep(SHORT * 2).await;
+    assert_eq!(
+        ledger.sweep(LONG).await,
+        Ok(1),
+        "the one whose time is over; the other went with its delivery"
+    );
+    assert_eq!(told(&ledger, receipt_of("late", undelivered())).await, applied("late"));
+    let again = ledger.claim(claim_of(event("late"), &["current.sms"], LONG)).await;
+    assert_eq!(again, Ok(ClaimAnswer::Duplicate), "its event stays done");
 }
 
 pub async fn a_sweep_forgets_what_is_older_than_retention_and_nothing_else(mut bed: impl Bed) {
@@ -308,7 +451,7 @@ pub async fn a_sweep_forgets_what_is_older_than_retention_and_nothing_else(mut b
         close: Some(EventState::Done),
         ..settle_of("old", "current.sms", &grant, Settled::Accepted)
     };
-    assert!(ledger.settle(settle).await.expect("open"));
+    assert!(ledger.settle(settle).await.expect("open").is_written());
     sleep(SHORT * 4).await;
     assert_eq!(ledger.close_event(close_of(event("new"), EventState::Done, 0)).await, Ok(true));
     assert_eq!(ledger.sweep(SHORT * 2).await, Ok(1));
@@ -387,7 +530,7 @@ pub async fn a_story_tells_all_of_an_event_and_nothing_personal(mut bed: impl Be
         close: Some(EventState::Done),
         ..settle_of("e", "current.sms", &grant, Settled::Accepted)
     };
-    assert!(ledger.settle(settle).await.expect("open"));
+    assert!(ledger.settle(settle).await.expect("open").is_written());
     let story = story(&bed, "e").await;
     assert_eq!((story.source.as_str(), story.event_type.as_str()), ("/t", "security.login"));
     assert_eq!((story.lane.as_str(), story.state, story.deaths), ("standard", "done", 0));
@@ -416,6 +559,10 @@ macro_rules! ledger_suite {
             a_dead_event_begins_anew_when_it_is_published_again_or_put_back_and_then_only_once,
             a_done_or_muted_event_is_not_reopened_by_a_late_dead_letter,
             an_unknown_attempt_waits_for_its_receipt_and_states_never_go_backwards,
+            a_receipt_that_overtakes_the_settlement_decides,
+            what_a_receipt_calls_undelivered_opens_its_event_again_until_it_is_brought,
+            a_receipt_may_name_the_gateway_s_own_id_and_only_that_gateway_s_word_counts,
+            what_is_kept_for_a_receipt_is_forgotten_in_time,
             a_sweep_forgets_what_is_older_than_retention_and_nothing_else,
             a_sweep_goes_in_small_steps,
             the_oldest_open_event_of_each_lane_is_known_until_it_is_settled,

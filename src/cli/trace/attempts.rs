@@ -1,15 +1,16 @@
-//! Attempts as a table without headings: when, through which gateway, how it ended, how long that took, why.
+//! Attempts, and receipts after them, as a table without headings: when, through which gateway, how it ended, how long
+//! that took, why.
 
 use super::time::jst;
-use crate::ledger::Attempt;
+use crate::ledger::{Attempt, NotificationStory, ReceiptStory};
 
 const COLUMNS: usize = 5;
 /// The milliseconds stand to the right.
 const RIGHT: usize = 3;
 
-/// A line an attempt.
-pub(super) fn in_words(attempts: &[Attempt]) -> String {
-    let rows: Vec<_> = attempts.iter().map(row).collect();
+/// A line an attempt or receipt.
+pub(super) fn in_words(one: &NotificationStory) -> String {
+    let rows: Vec<_> = one.attempts.iter().map(row).chain(one.receipts.iter().map(receipt_row)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: [usize; COLUMNS] = std::array::from_fn(width);
     let mut lines = String::new();
@@ -28,6 +29,12 @@ fn row(attempt: &Attempt) -> [String; COLUMNS] {
     // Of a lost one nobody knows.
     let ms = if lost { "- ms".to_owned() } else { format!("{} ms", attempt.ms) };
     [jst(attempt.at), attempt.gateway.clone(), attempt.outcome.to_string(), ms, why(attempt)]
+}
+
+fn receipt_row(receipt: &ReceiptStory) -> [String; COLUMNS] {
+    let words = [receipt.reason.as_deref(), receipt.code.as_deref()];
+    let why = words.into_iter().flatten().collect::<Vec<_>>().join(": ");
+    [jst(receipt.at), receipt.gateway.clone(), receipt.status.clone(), "receipt".to_owned(), why]
 }
 
 fn why(attempt: &Attempt) -> String {

@@ -64,6 +64,10 @@ fn state(story: &Story) -> String {
             let why = reason_in_words(reason).map(|words| format!(" ({words})")).unwrap_or_default();
             format!("given up: {reason}{why}{}", but_told(&told, "told all the same through"))
         }
+        _ if !lost.is_empty() => {
+            let told = but_told(&told, "told so far through");
+            format!("not finished: {} did not arrive{told}", lost.join(", "))
+        }
         _ => format!("not finished{}", but_told(&told, "told so far through")),
     }
 }

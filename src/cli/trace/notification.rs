@@ -32,7 +32,7 @@ impl Telling<'_> {
         fact("gateway", &format!("{gateway}{}", provider_id.unwrap_or_default()));
         fact("reference", &one.reference);
         fact("template", &one.template_version);
-        words.push_str(&attempts::in_words(&one.attempts));
+        words.push_str(&attempts::in_words(one));
         words
     }
 
@@ -70,11 +70,13 @@ fn when(story: &Story, one: &NotificationStory) -> String {
     accepted_at(one).map(|time| format!(", {}", after(time, story.time))).unwrap_or_default()
 }
 
-/// The reason, with the codes of the attempt that it comes from.
+/// The reason, with the codes of the attempt or receipt that it comes from.
 fn why_not(one: &NotificationStory) -> String {
     let Some(reason) = one.reason.as_deref() else { return String::new() };
-    let last = one.attempts.last().filter(|attempt| attempt.reason.as_deref() == Some(reason));
-    let detail = last.and_then(|attempt| attempt.detail.as_deref());
+    let attempt = one.attempts.last().filter(|attempt| attempt.reason.as_deref() == Some(reason));
+    let receipt = one.receipts.last().filter(|receipt| receipt.reason.as_deref() == Some(reason));
+    let detail = receipt.and_then(|receipt| receipt.code.as_deref());
+    let detail = detail.or_else(|| attempt.and_then(|attempt| attempt.detail.as_deref()));
     format!(": {reason}{}", detail.map(|detail| format!(" ({detail})")).unwrap_or_default())
 }
 

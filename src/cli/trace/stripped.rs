@@ -1,7 +1,7 @@
 //! A story without what a terminal might obey: ids and details are upstream's and gateways' words.
 
 use crate::cli::printable;
-use crate::ledger::{Attempt, NotificationStory, Story};
+use crate::ledger::{Attempt, NotificationStory, ReceiptStory, Story};
 
 /// The same story, safe to print.
 pub(super) fn story(story: Story) -> Story {
@@ -21,6 +21,7 @@ fn notification(one: NotificationStory) -> NotificationStory {
         provider_id: one.provider_id.as_deref().map(printable),
         reason: one.reason.as_deref().map(printable),
         attempts: one.attempts.into_iter().map(attempt).collect(),
+        receipts: one.receipts.into_iter().map(receipt).collect(),
         ..one
     }
 }
@@ -31,6 +32,16 @@ fn attempt(one: Attempt) -> Attempt {
         reason: one.reason.as_deref().map(|reason| printable(reason).into()),
         detail: one.detail.as_deref().map(printable),
         provider_id: one.provider_id.as_deref().map(printable),
+        ..one
+    }
+}
+
+fn receipt(one: ReceiptStory) -> ReceiptStory {
+    ReceiptStory {
+        gateway: printable(&one.gateway),
+        status: printable(&one.status),
+        reason: one.reason.as_deref().map(printable),
+        code: one.code.as_deref().map(printable),
         ..one
     }
 }

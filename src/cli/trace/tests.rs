@@ -1,7 +1,7 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::ledger::{Attempt, NotificationStory};
+use crate::ledger::{Attempt, NotificationStory, ReceiptStory};
 
 const PHONE: &str = "3f9a1c77b0de4455aabbccddeeff0011";
 const MAILBOX: &str = "b1946ac92492d2347c6235b4d2611184";
@@ -40,6 +40,7 @@ fn notification(target: &str, state: &'static str, attempts: Vec<Attempt>) -> No
         not_before: matches!(state, "in_flight" | "retry" | "unknown").then(|| at("50")),
         updated_at: at("41"),
         attempts,
+        receipts: Vec::new(),
     }
 }
 
@@ -199,7 +200,10 @@ fn what_did_not_arrive_was_not_told() {
     assert_eq!(head(story("done", lost)), "01JD2Q: not told: a gateway took it, but it did not arrive");
     let half = || vec![one("current.sms", "undelivered"), one("current.email", "accepted")];
     assert_eq!(head(story("done", half())), "01JD2Q: told, but not through current.sms");
-    assert_eq!(head(story("open", half())), "01JD2Q: not finished; told so far through current.email");
+    assert_eq!(
+        head(story("open", half())),
+        "01JD2Q: not finished: current.sms did not arrive; told so far through current.email"
+    );
     let dead = Story { reason: Some("refused".to_owned()), ..story("dead", half()) };
     assert_eq!(
         head(dead),
@@ -223,4 +227,39 @@ fn nothing_that_a_terminal_obeys_is_printed_whoever_sent_it() {
     story.reason = Some(bad.to_owned());
     let words = told(story.clone()) + &serde_json::to_string(&stripped::story(story)).expect("JSON");
     assert!(!words.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{words:?}");
+}
+
+#[test]
+fn a_message_that_a_gateway_took_and_that_did_not_arrive() {
+    let accepted = attempt("05.300", "accepted", None);
+    let receipt = ReceiptStory {
+        at: at("21"),
+        gateway: "primary".to_owned(),
+        status: "undelivered".to_owned(),
+        reason: Some("unreachable".to_owned()),
+        code: Some("30003".to_owned()),
+    };
+    let sms = NotificationStory {
+        reason: Some("unreachable".to_owned()),
+        receipts: vec![receipt],
+        ..notification("current.sms", "undelivered", vec![accepted])
+    };
+    let words = told(story("open", vec![sms]));
+    assert_snapshot!(words, @"
+    01JD2Q: not finished: current.sms did not arrive
+      event       security.login.new_device from /auth, lane standard
+      happened    2026-11-22 15:04:05.000 JST
+      first seen  2026-11-22 15:04:05.120 JST, 0.1s after the event
+      accepted    2026-11-22 15:04:05.312 JST, 0.3s after the event
+      last change 2026-11-22 15:04:41.000 JST
+
+      current.sms: accepted by primary, but did not arrive: unreachable (30003)
+        why        mobile number with prefix 090
+        recipient  3f9a1c77b0de
+        gateway    primary
+        reference  current.sms-reference
+        template   4c1d9e0a77b2
+        2026-11-22 15:04:05.300  primary  accepted       12 ms
+        2026-11-22 15:04:21.000  primary  undelivered  receipt  unreachable: 30003
+    ");
 }

@@ -7,9 +7,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::{Failure, OnUnknown, default_unknown_wait};
+use super::super::{Balance, BreakerConfig, Failure, OnUnknown, default_unknown_wait, default_weight};
 use super::http::HttpGatewayConfig;
+use super::infobip::InfobipConfig;
 use super::text::Repertoire;
+use super::twilio::TwilioConfig;
+use super::vonage::VonageConfig;
 use crate::config::{Secret, Span};
 use crate::template::{Segments, segments};
 
@@ -19,8 +22,19 @@ use crate::template::{Segments, segments};
 pub struct SmsConfig {
     /// Prefixes of Japanese mobile numbers that get SMS.
     pub prefixes: Vec<String>,
-    /// Tried in order.
+    /// Which gateway is tried first.
+    #[serde(default)]
+    pub balance: Balance,
+    /// The ways out.
     pub gateways: Vec<SmsGatewayConfig>,
+}
+
+impl SmsConfig {
+    /// Names of the gateways in the order in which they are tried for a notification.
+    pub fn order(&self, reference: &str) -> Vec<&str> {
+        let gateways = self.gateways.iter().map(|it| (it.common.name.as_str(), it.common.weight));
+        self.balance.order(gateways, reference).map(|(name, _)| name).collect()
+    }
 }
 
 /// One of `[[sms.gateways]]`.
@@ -39,9 +53,20 @@ pub struct SmsGatewayConfig {
 pub struct CommonConfig {
     /// Name in metrics and logs, and in the address for its receipts.
     pub name: String,
-    /// Number of requests a second; no limit without it.
+    /// Its share where the gateways share by weight.
+    #[serde(default = "default_weight")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub weight: u32,
+    /// Number of requests a second, from all workers together; no limit without it.
     #[schemars(range(min = 1))]
     pub rate_per_second: Option<NonZeroU32>,
+    /// Number of requests at once, from each worker.
+    #[serde(default = "default_concurrency")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub concurrency: u32,
+    /// When it is left alone.
+    #[serde(default)]
+    pub breaker: BreakerConfig,
     /// One attempt, from connecting to the answer's end.
     #[serde(default = "super::default_timeout")]
     pub timeout: Span,
@@ -79,6 +104,10 @@ fn default_newline_units() -> u8 {
     1
 }
 
+fn default_concurrency() -> u32 {
+    128
+}
+
 fn default_connect_timeout() -> Span {
     Span::seconds(3)
 }
@@ -88,7 +117,13 @@ fn default_connect_timeout() -> Span {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum KindConfig {
     /// JSON or a form over HTTP, as configured.
-    Http(HttpGatewayConfig),
+    Http(Box<HttpGatewayConfig>),
+    /// Twilio's Messages resource.
+    Twilio(TwilioConfig),
+    /// Vonage's Messages API.
+    Vonage(VonageConfig),
+    /// Infobip's SMS API.
+    Infobip(InfobipConfig),
 }
 
 impl SmsGatewayConfig {
@@ -104,6 +139,9 @@ impl SmsGatewayConfig {
     pub fn problems(&self) -> Vec<(String, String)> {
         match &self.kind {
             KindConfig::Http(kind) => kind.problems(),
+            KindConfig::Twilio(kind) => kind.problems(),
+            KindConfig::Vonage(kind) => kind.problems(),
+            KindConfig::Infobip(kind) => kind.problems(),
         }
     }
 }
@@ -111,7 +149,12 @@ impl SmsGatewayConfig {
 type KindSchema = fn(&mut SchemaGenerator) -> Schema;
 
 /// Every kind and the schema of its own keys.
-const KINDS: [(&str, KindSchema); 1] = [("http", HttpGatewayConfig::json_schema)];
+const KINDS: [(&str, KindSchema); 4] = [
+    ("http", HttpGatewayConfig::json_schema),
+    ("twilio", TwilioConfig::json_schema),
+    ("vonage", VonageConfig::json_schema),
+    ("infobip", InfobipConfig::json_schema),
+];
 
 /// One schema a kind, so that a wrong key is reported as wrong for that kind, not for all of them.
 impl JsonSchema for SmsGatewayConfig {

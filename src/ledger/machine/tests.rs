@@ -60,6 +60,8 @@ fn settle(grant: &Grant, ending: Settled, outcome: &'static str) -> Step {
         pause: Duration::ZERO,
         uncounted: false,
         close: None,
+        keep: None,
+        found_by_provider_id: false,
     })
 }
 
@@ -74,7 +76,7 @@ enum GatewayAnswer {
     },
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Action {
     Claim {
         worker: usize,
@@ -100,7 +102,8 @@ enum Action {
         millis: i64,
     },
     Receipt {
-        delivered: bool,
+        fate: Fate,
+        gateway: &'static str,
     },
 }
 
@@ -119,9 +122,24 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
         1 => worker.clone().prop_map(|worker| Action::Crash { worker }),
         2 => worker.prop_map(|worker| Action::LateSettle { worker }),
         3 => (1..2 * LEASE).prop_map(|millis| Action::Pass { millis }),
-        1 => any::<bool>().prop_map(|delivered| Action::Receipt { delivered }),
+        1 => (fates(), prop_oneof![4 => Just("primary"), 1 => Just("another")])
+            .prop_map(|(fate, gateway)| Action::Receipt { fate, gateway }),
     ];
     proptest::collection::vec(action, 1..60)
+}
+
+fn fates() -> impl Strategy<Value = Fate> {
+    let undelivered = Fate::Undelivered { reason: "absent".into() };
+    prop_oneof![Just(Fate::Underway), Just(Fate::Delivered), Just(undelivered)]
+}
+
+/// How far a notification is: no receipt brings it back.
+fn rank(state: State) -> u8 {
+    match state {
+        State::Retry | State::InFlight | State::Unknown | State::Failed => 0,
+        State::Accepted => 1,
+        State::Delivered | State::Undelivered => 2,
+    }
 }
 
 /// A claim as its worker believes to have it.
@@ -193,7 +211,7 @@ impl World {
             Action::Crash { worker } => self.crash(worker),
             Action::LateSettle { worker } => self.late_settle(worker),
             Action::Pass { millis } => self.now += millis,
-            Action::Receipt { delivered } => self.receipt(delivered),
+            Action::Receipt { fate, gateway } => self.receipt(fate, gateway),
         }
     }
 
@@ -238,7 +256,7 @@ impl World {
         self.accepted += i64::from(accepted);
         self.cut += i64::from(accepted && ending == Settled::Unknown);
         let settled = self.step(worker, &settle(&grant, ending, outcome));
-        assert_eq!(settled, Answer::Held(true), "fenced out under a live claim");
+        assert_ne!(settled, Answer::Settled(SettleAnswer::FencedOut), "fenced out under a live claim");
         self.told |= ending == Settled::Accepted;
         self.past[worker] = Some(grant);
     }
@@ -260,17 +278,29 @@ impl World {
         assert_eq!(before.notifications, self.case.notifications, "a late settlement changed something");
     }
 
-    fn receipt(&mut self, delivered: bool) {
+    fn receipt(&mut self, fate: Fate, gateway: &str) {
         if self.accepted == 0 {
             return;
         }
         let before = self.case.notifications[0].state;
-        let fate = if delivered { Fate::Delivered } else { Fate::Undelivered { reason: "absent".into() } };
-        let receipt = Receipt { reference: "ref".to_owned(), fate, provider_id: None };
+        let receipt = Receipt {
+            message: MessageName::Reference("ref".to_owned()),
+            gateway: Some(gateway.to_owned()),
+            fate: fate.clone(),
+            provider_id: None,
+            code: None,
+            at: jiff::Timestamp::UNIX_EPOCH,
+        };
         let answer = self.machines[0].step(&mut self.case, &Step::Receipt(receipt), self.now);
-        let ended = matches!(before, State::Delivered | State::Undelivered);
-        assert_eq!(answer == Answer::Receipt(ReceiptAnswer::Stale), ended);
-        self.told |= !ended;
+        let after = self.case.notifications[0].state;
+        let stale = answer == Answer::Receipt(ReceiptAnswer::Stale);
+        assert!(rank(after) >= rank(before), "{before:?} went back to {after:?}");
+        assert_eq!(stale, after == before, "{before:?} {fate:?}");
+        assert!(rank(before) < 2 || stale, "the first end counts");
+        let elsewhere = gateway != "primary" && fate != Fate::Delivered;
+        assert!(!elsewhere || stale, "the word of a gateway that does not have the message");
+        assert!(fate != Fate::Delivered || rank(after) == 2, "what arrived was accepted");
+        self.told |= rank(after) > 0;
     }
 
     /// What holds after every action.

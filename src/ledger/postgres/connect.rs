@@ -24,7 +24,8 @@ use crate::config::Secret;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Migrations are applied one by one, under a lock that only one worker gets at a time.
-const MIGRATIONS: [&str; 1] = [include_str!("../schema/postgres-1.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../schema/postgres-1.sql"), include_str!("../schema/postgres-2.sql")];
 
 /// `pg_advisory_xact_lock`'s argument: any number, so long as all workers use the same. "shirase" in ASCII.
 const MIGRATION_LOCK: i64 = 0x0073_6869_7261_7365;

@@ -57,10 +57,12 @@ statements! {
         "INSERT INTO shirase_notification (", notification_columns!(), ")
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int8[],
            $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::text[], $13::text[], $14::text[], $15::text[],
-           $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::int8[])
+           $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::int8[], $22::bytea[], $23::int8[],
+           $24::text[])
          ON CONFLICT (event_key, target) DO UPDATE SET ", notification_changes!()
     );
     by_reference: "SELECT reference, event_key FROM shirase_notification WHERE reference = ANY($1::text[])";
+    by_receipt_id: "SELECT receipt_id, event_key FROM shirase_notification WHERE receipt_id = ANY($1::text[])";
     by_id: "SELECT key FROM shirase_event WHERE id = $1 ORDER BY first_seen LIMIT $2";
     by_recipient: "SELECT key FROM shirase_event
          WHERE key IN (SELECT event_key FROM shirase_notification WHERE recipient = $1)
@@ -70,6 +72,17 @@ statements! {
            FOR UPDATE SKIP LOCKED),
          gone AS (DELETE FROM shirase_notification AS row USING old WHERE row.event_key = old.key)
          DELETE FROM shirase_event AS event USING old WHERE event.key = old.key";
+    unseal: "UPDATE shirase_notification AS row SET sealed = NULL, sealed_until = NULL
+         FROM (SELECT event_key, target FROM shirase_notification WHERE sealed IS NOT NULL AND sealed_until < $1
+               ORDER BY sealed_until LIMIT $2 FOR UPDATE SKIP LOCKED) AS old
+         WHERE row.event_key = old.event_key AND row.target = old.target";
+    // Touched, so that whoever looks next leaves them to whoever has them now.
+    stranded: "UPDATE shirase_notification AS row SET updated_at = $1
+         FROM (SELECT event_key, target FROM shirase_notification
+               WHERE state = 'undelivered' AND sealed IS NOT NULL AND updated_at < $2 AND sealed_until >= $1
+               ORDER BY updated_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS old, shirase_event AS event
+         WHERE row.event_key = old.event_key AND row.target = old.target AND event.key = old.event_key
+         RETURNING row.event_key, row.target, row.sealed, event.lane, event.deaths";
     oldest: "SELECT lane, min(time) FROM shirase_event WHERE state = 'open' GROUP BY lane";
 }
 
@@ -118,6 +131,7 @@ columns!(NotificationColumns {
     first_claimed: i64, written: i64, unknowns: i64, unknown_since: Option<i64>, unknown_at: Option<&'a str>,
     reference: &'a str, recipient: &'a str, why: &'a str, template_version: &'a str, gateway: Option<&'a str>,
     provider_id: Option<&'a str>, reason: Option<&'a str>, attempts: &'a str, updated_at: i64,
+    sealed: Option<&'a [u8]>, sealed_until: Option<i64>, receipt_id: Option<&'a str>,
 } upsert = upsert_notifications);
 
 impl<'a> NewEvents<'a> {
@@ -172,5 +186,8 @@ impl<'a> NotificationColumns<'a> {
         self.reason.push(row.reason.as_deref());
         self.attempts.push(&row.attempts);
         self.updated_at.push(row.updated_at);
+        self.sealed.push(row.sealed.as_deref());
+        self.sealed_until.push(row.sealed_until);
+        self.receipt_id.push(row.receipt_id.as_deref());
     }
 }

@@ -74,7 +74,8 @@ fn save_event(connection: &Connection, event: &EventRow) -> rusqlite::Result<()>
 fn save_notification(connection: &Connection, key: &str, row: &NotificationRow) -> rusqlite::Result<()> {
     let upsert = concat!(
         "INSERT INTO notification (", notification_columns!(), ")
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
+            ?22, ?23, ?24)
          ON CONFLICT (event_key, target) DO UPDATE SET ", notification_changes!()
     );
     let values = params![
@@ -98,7 +99,10 @@ fn save_notification(connection: &Connection, key: &str, row: &NotificationRow) 
         row.provider_id,
         row.reason,
         row.attempts,
-        row.updated_at
+        row.updated_at,
+        row.sealed,
+        row.sealed_until,
+        row.receipt_id
     ];
     connection.prepare_cached(upsert)?.execute(values).map(drop)
 }

@@ -1,0 +1,49 @@
+//! Bringing an event to its lane again when its delivery was acknowledged long ago: a receipt said that its message did not
+//! arrive.
+
+use std::collections::BTreeMap;
+
+use lapin::BasicProperties;
+use lapin::types::{AMQPValue, LongString, ShortString};
+use tokio_util::sync::CancellationToken;
+
+use super::properties::is_left_behind;
+use super::{Names, Outgoing, Publisher, header};
+use crate::event::{Lane, RawEvent};
+
+/// The way back into the lanes. Cheap to clone.
+#[derive(Clone)]
+pub struct BringAgain {
+    pub(crate) publisher: Publisher,
+    pub(crate) names: Names,
+    /// Gives up what the broker has not confirmed.
+    pub(crate) give_up: CancellationToken,
+}
+
+impl BringAgain {
+    /// Publishes until the broker has it. False when the program stopped first: the event may be there or not.
+    pub async fn bring(&self, lane: Lane, raw: RawEvent, deaths: u32) -> bool {
+        let properties = properties(&raw, deaths);
+        let message = Outgoing::with_properties("", &self.names.lane(lane), raw.body, properties);
+        self.publisher.deliver(&message, &self.give_up).await
+    }
+}
+
+/// What the message had around its body, with our own headers as on its first day but for its deaths.
+fn properties(raw: &RawEvent, deaths: u32) -> BasicProperties {
+    let theirs =
+        raw.headers.iter().filter(|(name, _)| !is_left_behind(name) && !name.starts_with("x-shirase-"));
+    let ours = (header::DEATHS.to_owned(), deaths.to_string());
+    let headers: BTreeMap<ShortString, AMQPValue> = theirs
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .chain([ours])
+        .filter_map(|(name, value)| {
+            Some((ShortString::try_new(name).ok()?, AMQPValue::LongString(LongString::from(value))))
+        })
+        .collect();
+    let properties = BasicProperties::default().with_headers(headers.into());
+    match raw.content_type.clone().map(ShortString::try_new) {
+        Some(Ok(content_type)) => properties.with_content_type(content_type),
+        _ => properties,
+    }
+}

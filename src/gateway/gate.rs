@@ -1,0 +1,148 @@
+//! A gateway's breaker as its callers share it: behind a lock, with the time, waking those who wait, and telling metrics
+//! and log what changed.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::breaker::{Asked, Breaker, BreakerConfig, Circuit, Outage, Refusal, Sign, Ticket};
+use super::{Accepted, Failure};
+use crate::clock::Steady;
+use crate::plan::Channel;
+use crate::telemetry;
+
+/// What lets messages through to a gateway, or does not.
+pub(super) struct Gate {
+    name: String,
+    channel: Channel,
+    breaker: Mutex<Breaker>,
+    changed: Notify,
+    time: Steady,
+}
+
+/// The right to ask the gateway once. Dropped unused, it never was.
+pub(super) struct Passage<'g> {
+    gate: &'g Gate,
+    /// Nothing once it has ended.
+    ticket: Option<Ticket>,
+}
+
+impl Gate {
+    pub fn new(name: &str, channel: Channel, rules: BreakerConfig, at_once: u32) -> Self {
+        let breaker = Mutex::new(Breaker::new(rules, at_once));
+        Self { name: name.to_owned(), channel, breaker, changed: Notify::new(), time: Steady::system() }
+    }
+
+    /// With another clock.
+    pub fn timed_by(&mut self, time: Steady) {
+        self.time = time;
+    }
+
+    /// Lets one through; waits while a gateway that comes back has as many as it may have.
+    pub async fn pass(&self) -> Result<Passage<'_>, Refusal> {
+        loop {
+            // Before the question, so that no change falls between it and the wait.
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            match self.step(Breaker::ask) {
+                Asked::Go(ticket) => return Ok(Passage { gate: self, ticket: Some(ticket) }),
+                Asked::Refused(refusal) => return Err(refusal),
+                Asked::Wait => changed.await,
+            }
+        }
+    }
+
+    /// Resolves once nobody is let through.
+    pub async fn closes(&self) -> Refusal {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            if let Some(refusal) = self.refusal() {
+                return refusal;
+            }
+            changed.await;
+        }
+    }
+
+    /// Why nobody is let through at the moment.
+    pub fn refusal(&self) -> Option<Refusal> {
+        self.locked().refusal(self.time.now())
+    }
+
+    pub fn circuit(&self) -> Circuit {
+        self.locked().circuit()
+    }
+
+    /// What is wrong, and for how long it has been.
+    pub fn outage(&self) -> Option<(Outage, Duration)> {
+        let outage = self.locked().outage()?;
+        Some((outage, self.time.now().saturating_duration_since(outage.since)))
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One step of the breaker, now.
+    fn step<T>(&self, step: impl FnOnce(&mut Breaker, Instant) -> T) -> T {
+        let mut breaker = self.locked();
+        let now = self.time.now();
+        let before = (breaker.circuit(), breaker.refusal(now).is_some());
+        let result = step(&mut breaker, now);
+        let after = (breaker.circuit(), breaker.refusal(now).is_some());
+        let reason = breaker.outage().map(|outage| outage.reason);
+        drop(breaker);
+        if before.0 != after.0 {
+            telemetry::circuit_changed(&self.name, self.channel, (before.0, after.0), reason);
+        }
+        if before != after {
+            self.changed.notify_waiters();
+        }
+        result
+    }
+
+    /// A step that makes room for another attempt.
+    fn end(&self, step: impl FnOnce(&mut Breaker, Instant)) {
+        self.step(step);
+        if self.circuit() == Circuit::HalfOpen {
+            self.changed.notify_waiters();
+        }
+    }
+}
+
+impl Passage<'_> {
+    /// Runs the attempt to its end, and lets the breaker know what came of it; and in the middle, should it hang.
+    pub async fn attempt(
+        mut self,
+        attempt: impl Future<Output = Result<Accepted, Failure>>,
+    ) -> Result<Accepted, Failure> {
+        let Some(ticket) = self.ticket else { return attempt.await };
+        let gate = self.gate;
+        gate.step(|breaker, now| breaker.begun(ticket, now));
+        let mut attempt = pin!(attempt);
+        let result = loop {
+            let Some(left) = gate.step(|breaker, now| breaker.until_it_hangs(ticket, now)) else {
+                gate.step(Breaker::look);
+                break attempt.await;
+            };
+            if let Ok(result) = timeout(left, &mut attempt).await {
+                break result;
+            }
+        };
+        self.ticket = None;
+        gate.end(|breaker, now| breaker.ended(ticket, Sign::of(result.as_ref()), now));
+        result
+    }
+}
+
+impl Drop for Passage<'_> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.gate.end(|breaker, now| breaker.unsaid(ticket, now));
+        }
+    }
+}
