@@ -18,9 +18,9 @@
 //! | [`telemetry`] | one function a happening: log line and metric |
 //! | [`admin`] | metrics and health over HTTP |
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
+//! | [`tls`] | certificate errors in words that name the host and the mend. Pure |
 //! | [`config`] | built-in, file, environment; all problems at once |
 //! | [`cli`] | one file a command |
-//! | `tls` | TLS failures in words: which host, and how to mend it |
 //! | `crash` | points at which a debug build ends itself, for the fault tests |
 //!
 //! Dependencies point one way: `event ← {plan, template, gateway, ledger, broker} ← dispatch ← worker ← cli`.
@@ -51,5 +51,5 @@ pub mod receipts;
 pub mod sandbox;
 pub mod telemetry;
 pub mod template;
-mod tls;
+pub mod tls;
 pub mod worker;

@@ -75,7 +75,7 @@ async fn house(config: Option<&Path>, sandbox: &Sandbox) -> anyhow::Result<House
     let mut house = House::load(config)?;
     for gateway in &mut house.config.sms.gateways {
         let url = format!("http://{sms}/sms/{}", gateway.common.name).parse()?;
-        gateway.kind = SmsKindConfig::Http(HttpGatewayConfig::at(url));
+        gateway.kind = SmsKindConfig::Http(Box::new(HttpGatewayConfig::at(url)));
         gateway.common.rate_per_second = None;
     }
     for relay in &mut house.config.email.relays {

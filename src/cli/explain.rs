@@ -11,7 +11,8 @@ use super::{ConfigArg, NOT_IN_ORDER, examples};
 use crate::clock::Clock;
 use crate::dispatch::{DeadReason, reference};
 use crate::event::{Event, Given, RawEvent, decode, peek};
-use crate::plan::{Address, Channel, Notification, Plan, plan};
+use crate::gateway::SmsGatewayConfig;
+use crate::plan::{Address, Notification, Plan, plan};
 use crate::template::{Message, segments};
 
 /// Show for each event of a file what would happen and why: policy, route, masked address, gateway order, segments.
@@ -101,19 +102,42 @@ fn phone(event: &Event) -> String {
 fn route(house: &House, event: &Event, notification: &Notification, message: &Message) -> Value {
     let channel = notification.address.channel();
     let reference = reference(&event.key(), &notification.target());
-    let gateways = match channel {
-        Channel::Sms => house.config.sms.order(&reference),
-        Channel::Email => house.config.email.order(&reference),
+    let (gateways, size): (Vec<Value>, _) = match message {
+        Message::Sms { text } => {
+            let sms = &house.config.sms;
+            let named = |name: &str| sms.gateways.iter().find(|gateway| gateway.common.name == name);
+            let in_order = sms.order(&reference).into_iter().filter_map(named);
+            (in_order.map(|gateway| gateway_with(gateway, text)).collect(), Some(segments(text)))
+        }
+        Message::Email { .. } => {
+            let in_order = house.config.email.order(&reference).into_iter();
+            (in_order.map(|name| json!({"name": name})).collect(), None)
+        }
     };
-    let size = match message {
-        Message::Sms { text } => Some(segments(text)),
-        Message::Email { .. } => None,
-    };
+    let names: Vec<&Value> = gateways.iter().map(|gateway| &gateway["name"]).collect();
     json!({
         "channel": channel.as_str(), "contact": notification.contact.as_str(), "to": notification.address.to_string(),
-        "why": notification.why.to_string(), "gateways": gateways, "size": size,
+        "why": notification.why.to_string(), "gateways": names, "size": size, "routes": gateways,
         "fallback": notification.fallback.as_ref().map(|address: &Address| format!("{} {address}", address.channel().as_str()))
     })
+}
+
+/// What a text takes as this gateway sends it, or why it cannot carry it.
+fn gateway_with(gateway: &SmsGatewayConfig, text: &str) -> Value {
+    let name = &gateway.common.name;
+    match gateway.size(text) {
+        Ok(size) => json!({"name": name, "segments": size.segments}),
+        Err(failure) => json!({"name": name, "cannot_carry": failure.to_string()}),
+    }
+}
+
+fn route_in_words(route: &Value) -> String {
+    let name = route["name"].as_str().unwrap_or("-");
+    match (&route["segments"], route["cannot_carry"].as_str()) {
+        (_, Some(why)) => format!("{name} (cannot carry it: {why})"),
+        (Value::Number(count), None) => format!("{name} ({count} segment(s))"),
+        _ => name.to_owned(),
+    }
 }
 
 fn in_words(line: usize, explained: &Value) -> String {
@@ -133,15 +157,11 @@ fn in_words(line: usize, explained: &Value) -> String {
         None => {}
     }
     for one in explained["notifications"].as_array().into_iter().flatten() {
-        let gateways: Vec<String> = one["gateways"].as_array().into_iter().flatten().map(text).collect();
-        let segments =
-            one["size"]["segments"].as_u64().map(|count| format!(", {count} segment(s)")).unwrap_or_default();
+        let routes: Vec<String> =
+            one["routes"].as_array().into_iter().flatten().map(route_in_words).collect();
         let fallback = one["fallback"].as_str().map(|to| format!(", then {to}")).unwrap_or_default();
         let to = format!("{} to {} ({})", text(&one["channel"]), text(&one["to"]), text(&one["contact"]));
-        fact(
-            "→",
-            format!("{to} via {}{fallback}{segments}: {}", gateways.join(", then "), text(&one["why"])),
-        );
+        fact("→", format!("{to} via {}{fallback}: {}", routes.join(", then "), text(&one["why"])));
     }
     words
 }

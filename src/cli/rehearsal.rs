@@ -3,6 +3,7 @@
 use super::examples;
 use super::house::House;
 use crate::clock::Clock;
+use crate::gateway::SmsGatewayConfig;
 use crate::template::{Message, segments};
 
 /// What came of rendering every template with every example.
@@ -28,7 +29,7 @@ pub(super) fn rehearse(house: &House) -> anyhow::Result<Rehearsal> {
             let notifications: Vec<_> = shown.map(|one| one.notification).collect();
             match examples::render(house, &event, &notifications) {
                 Err(error) => checked.findings.push(format!("{error} (example {})", event.id)),
-                Ok(rendered) => rendered.iter().for_each(|one| checked.add(&event.id, &one.message)),
+                Ok(rendered) => rendered.iter().for_each(|one| checked.add(house, &event.id, &one.message)),
             }
         }
     }
@@ -36,7 +37,7 @@ pub(super) fn rehearse(house: &House) -> anyhow::Result<Rehearsal> {
 }
 
 impl Rehearsal {
-    fn add(&mut self, id: &str, message: &Message) {
+    fn add(&mut self, house: &House, id: &str, message: &Message) {
         self.messages += 1;
         let Message::Sms { text } = message else { return };
         self.sms += 1;
@@ -44,6 +45,7 @@ impl Rehearsal {
             self.long_sms.push(id.to_owned());
         }
         self.findings.extend(too_long(id, text));
+        self.findings.extend(carried_by_none(&house.config.sms.gateways, id, text));
     }
 }
 
@@ -54,4 +56,15 @@ fn too_long(id: &str, text: &str) -> Option<String> {
     (units > CARRIERS_STOP_AT).then(|| {
         format!("sms.hbs: {units} units with example {id}; carriers stop at {CARRIERS_STOP_AT}, shorten it")
     })
+}
+
+/// A text that no gateway can carry would be told over the other channel, or not at all.
+fn carried_by_none(gateways: &[SmsGatewayConfig], id: &str, text: &str) -> Option<String> {
+    let refusals: Vec<_> =
+        gateways.iter().map_while(|gateway| gateway.size(text).err().zip(Some(gateway))).collect();
+    let (failure, gateway) = refusals.first().filter(|_| refusals.len() == gateways.len())?;
+    let name = &gateway.common.name;
+    Some(format!(
+        "sms.hbs: no SMS gateway can carry example {id} ({name}: {failure}); change the text, or a gateway's limits"
+    ))
 }

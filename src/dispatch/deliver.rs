@@ -150,8 +150,9 @@ impl Dispatcher {
     ) -> Ending {
         let situation = self.situation(journey, job, grant);
         let verdict = match outcome {
-            Outcome::Accepted { gateway, .. } => {
+            Outcome::Accepted { gateway, accepted } => {
                 report.gateway = Some(gateway.clone());
+                report.segments = accepted.segments.and_then(|count| usize::try_from(count).ok());
                 Verdict::Told
             }
             Outcome::Expired | Outcome::FencedOut => {

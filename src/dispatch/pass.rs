@@ -273,11 +273,13 @@ fn awaited(failure: &Failure, gateway: &Gateway) -> Option<Duration> {
 fn weightier(before: Option<Outcome>, now: Outcome) -> Outcome {
     let weight = |outcome: &Outcome| match outcome {
         Outcome::Failed { failure, .. } => match failure.class {
-            Class::Unknown => 3,
-            Class::Permanent | Class::Filtered => 2,
-            Class::Retryable | Class::Throttled { .. } | Class::Credentials | Class::Route => 1,
+            Class::Unknown => 4,
+            // Nothing was tried there: what another gateway said counts more, and a retry asks that one.
+            Class::Filtered if failure.reason.is_of_the_message() => 0,
+            Class::Permanent | Class::Filtered => 3,
+            Class::Retryable | Class::Throttled { .. } | Class::Credentials | Class::Route => 2,
         },
-        _ => 0,
+        _ => 1,
     };
     match (before, now) {
         (Some(Outcome::Untried { gateway, failure, wait }), Outcome::Untried { wait: later, .. })

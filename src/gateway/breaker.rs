@@ -93,7 +93,7 @@ impl Sign {
         match failure.class {
             Class::Throttled { wait } => Self::Throttled(wait),
             Class::Retryable | Class::Unknown | Class::Credentials => Self::Fault(failure.reason),
-            Class::Permanent if failure.reason == Reason::Build => Self::Nothing,
+            Class::Permanent | Class::Filtered if failure.reason.is_of_the_message() => Self::Nothing,
             Class::Permanent | Class::Filtered | Class::Route => Self::Answered,
         }
     }

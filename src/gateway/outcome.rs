@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Accepted {
     /// The gateway's own id of the message, for receipts and questions to the vendor.
     pub provider_id: Option<String>,
-    /// SMS segments as the gateway will bill them, where its answer says so.
+    /// SMS segments as the gateway will bill them: as its answer says, or counted in the text that was sent.
     pub segments: Option<u32>,
 }
 
@@ -34,7 +34,7 @@ pub enum Class {
     Route,
     /// This recipient or text is refused for good on this channel.
     Permanent,
-    /// Taken for spam: never the same text again on this route.
+    /// Never this text by this route, which took it for spam or cannot carry it: another route, or the other channel.
     Filtered,
     /// It may have been accepted: the answer never came.
     Unknown,
@@ -88,11 +88,20 @@ pub enum Reason {
     Rejected,
     /// Configured answer class `filtered`.
     Filtered,
+    /// Longer than this route carries.
+    TooLong,
+    /// Characters that this route does not have.
+    Repertoire,
     /// The message could not be put together.
     Build,
 }
 
 impl Reason {
+    /// The message cannot go this way, which was clear before the gateway was asked.
+    pub fn is_of_the_message(self) -> bool {
+        matches!(self, Self::TooLong | Self::Repertoire | Self::Build)
+    }
+
     /// The label.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -111,6 +120,8 @@ impl Reason {
             Self::Recipient => "recipient",
             Self::Rejected => "rejected",
             Self::Filtered => "filtered",
+            Self::TooLong => "too_long",
+            Self::Repertoire => "repertoire",
             Self::Build => "build",
         }
     }

@@ -8,6 +8,7 @@ mod infobip;
 mod receipt_auth;
 #[cfg(test)]
 mod samples;
+mod text;
 mod twilio;
 mod url;
 mod vendor;
@@ -24,6 +25,7 @@ use self::config::KindConfig;
 pub use self::config::{KindConfig as SmsKindConfig, SmsConfig, SmsGatewayConfig};
 pub use self::http::HttpGatewayConfig;
 pub use self::infobip::InfobipConfig;
+use self::text::Repertoire;
 pub use self::twilio::TwilioConfig;
 pub use self::url::GatewayUrl;
 pub use self::vonage::VonageConfig;
@@ -31,12 +33,13 @@ use self::wire::{Sms, Wire};
 use super::receipt::{Callback, CallbackError, Report};
 use super::{Accepted, BuildError, Class, Failure, Letter, Reason};
 use crate::plan::Address;
-use crate::template::Message;
+use crate::template::{Message, segments};
 
 /// An SMS gateway: one vendor account.
 pub(super) struct SmsGateway {
     client: Client,
     wire: Box<dyn Wire>,
+    repertoire: Repertoire,
     /// Where the vendor reaches our receipts listener.
     callback: Option<Url>,
 }
@@ -52,7 +55,7 @@ impl SmsGateway {
             KindConfig::Infobip(kind) => Box::new(infobip::Infobip::new(kind).map_err(failed)?),
             KindConfig::Twilio(kind) => Box::new(twilio::Twilio::new(kind).map_err(failed)?),
         };
-        Ok(Self { client, wire, callback })
+        Ok(Self { client, wire, repertoire: config.common.repertoire(), callback })
     }
 
     /// Hands a message over.
@@ -60,11 +63,14 @@ impl SmsGateway {
         let (Address::Sms(phone), Message::Sms { text }) = (letter.address, letter.message) else {
             return Err(Failure::new(Class::Permanent, Reason::Build, "not an SMS"));
         };
+        let text = &self.repertoire.fit(text)?;
         let (reference, now, valid_for) = (letter.reference, letter.now, letter.valid_for);
         let callback = self.callback.as_ref();
         let request = self.wire.request(&Sms { phone, text, reference, now, valid_for, callback });
         let answer = self.client.ask(request).await?;
-        self.wire.read(&answer)
+        let mut accepted = self.wire.read(&answer)?;
+        accepted.segments = accepted.segments.or(u32::try_from(segments(text).segments).ok());
+        Ok(accepted)
     }
 
     /// Asks something that sends nothing and shows whether the account is in order.

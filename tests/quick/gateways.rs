@@ -106,7 +106,7 @@ fn echo(status: u16, headers: &[(&str, &str)]) -> Reply {
 }
 
 fn accepted(id: Option<&str>) -> Result<Accepted, Failure> {
-    Ok(Accepted::with_id(id.map(str::to_owned)))
+    Ok(Accepted { provider_id: id.map(str::to_owned), segments: Some(1) })
 }
 
 #[tokio::test]
@@ -206,7 +206,7 @@ async fn what_could_not_even_connect_is_surely_not_sent() {
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("bound").port();
     for (case, url) in [
         ("refused", format!("http://127.0.0.1:{closed}/sms?token=sEcReT")),
-        ("no such host", "http://secret.invalid/sms".to_owned()),
+        ("no such host", "http://nowhere.invalid/sms?token=sEcReT".to_owned()),
     ] {
         let failure = send_sms(&sms_gateway(&url, &[])).await.expect_err(case);
         assert_eq!((failure.class, failure.reason), (Class::Retryable, Reason::Connect), "{case}");

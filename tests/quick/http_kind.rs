@@ -112,7 +112,7 @@ async fn an_answer_200_with_an_error_inside_is_classified_by_its_code() {
         (json!({"result": "NG", "errors": [{"code": "E0009"}], "message_id": 8}), Ok(Some("8".to_owned()))),
         (json!({"result": "NG", "errors": [{"code": "E1021"}]}), Err((Class::Permanent, Reason::Recipient))),
         (json!({"result": "NG", "errors": [{"code": "E2000"}]}), Err((throttled, Reason::RateLimit))),
-        (json!({"result": "NG", "errors": [{"code": "E7777"}]}), Err((Class::Route, Reason::Route))),
+        (json!({"result": "NG", "errors": [{"code": "E7777"}]}), Err((Class::Route, Reason::Rejected))),
         (json!({}), Err((Class::Unknown, Reason::Garbage))),
     ] {
         let server = Http::always(answer(200, &[], &body.to_string())).await;

@@ -2,11 +2,13 @@
 //!
 //! - `snapshots`: every message of every example, and what holds for all of them
 //! - `commands`, `demo`: the shipped binary, from an empty folder
+//! - `certificates`: HTTPS gateways with a private authority
 //! - `gateways`: HTTP gateway and SMTP relay against scripted servers
 //! - `vendors`: the kinds twilio, vonage and infobip over real HTTP
 //! - `http_kind`: what a house can configure of kind `http`
 //! - `bounce`: `shirase bounce` at the end of a mail system's pipe
 //! - `pipeline`: the dispatcher with a ledger in memory
+//! - `route_text`: texts as a route can carry them
 //! - `receipts`: what gateways say later, over HTTP
 //! - `breaker`: gateways in trouble, and back again
 //! - `ledger`: the ledger's suite, on SQLite
@@ -18,6 +20,7 @@
 
 mod bounce;
 mod breaker;
+mod certificates;
 mod commands;
 mod demo;
 mod gateways;
@@ -26,6 +29,7 @@ mod http_kind;
 mod ledger;
 mod pipeline;
 mod receipts;
+mod route_text;
 mod sandbox;
 mod script;
 mod smtp;

@@ -13,7 +13,8 @@ use shirase::assets::{EMBEDDED, Files};
 use shirase::clock::{Clock, Steady};
 use shirase::config::{Config, Span};
 use shirase::dispatch::{
-    DeadReason, Dispatcher, Disposition, Incoming, NotificationReport, Report, Revive, Schedule, Underway,
+    DeadReason, Dispatcher, Disposition, Incoming, NotificationReport, NotificationResult, Report, Revive,
+    Schedule, Underway,
 };
 use shirase::event::{BadReason, RawEvent};
 use shirase::gateway::{GatewayUrl, Gateways, HttpGatewayConfig, OnUnknown, SmsGatewayConfig, SmsKindConfig};
@@ -427,6 +428,24 @@ async fn a_text_taken_for_spam_is_never_sent_that_way_again() {
     }
     assert_eq!(first.requests().len(), 1, "the filtered route was asked again with the same text");
     assert_eq!(world.sent(), (0, 1), "the mail tells the customer");
+}
+
+#[tokio::test]
+async fn a_text_that_one_route_cannot_carry_waits_for_the_route_that_can() {
+    let second = Http::start(|_, number| answer(if number == 0 { 429 } else { 200 }, &[], "{}")).await;
+    let world = world(|config| {
+        sms_through(config, &[&second, &second]);
+        config.sms.gateways[0].common.max_length = std::num::NonZeroU32::new(20);
+    })
+    .await;
+    let report = world.dispatch(&code(), 0).await;
+    assert_eq!(
+        (report.notifications[0].result, report.disposition),
+        (NotificationResult::Retry, retry(5, 1))
+    );
+    let report = world.dispatch(&code(), 1).await;
+    assert_results(&report, &["current.sms accepted"]);
+    assert_eq!((report.notifications[0].segments, second.requests().len()), (Some(1), 2));
 }
 
 #[tokio::test]

@@ -51,7 +51,7 @@ async fn what_arrives_is_what_the_vendor_documents() {
             "application/x-www-form-urlencoded",
             Some(2),
         ),
-        (VONAGE, 202, "POST /mock/v1/messages HTTP/1.1", "application/json", None),
+        (VONAGE, 202, "POST /mock/v1/messages HTTP/1.1", "application/json", Some(1)),
         (INFOBIP, 200, "POST /mock/sms/3/messages HTTP/1.1", "application/json", Some(2)),
     ] {
         let server = Http::always(answer(status, &[], &body.to_string())).await;

@@ -2,15 +2,18 @@
 //! where nobody configured it to.
 
 use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Certificate, Response, redirect};
+use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::super::{Class, Failure, Reason};
 use super::SmsGatewayConfig;
 use super::wire::{Answer, Body, Request};
+use crate::tls;
 
 /// An answer longer than this is not read on: it only has to hold an id and a code.
 pub(super) const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -41,6 +44,7 @@ impl Client {
     /// # Errors
     /// [`Failure`] when there was none.
     pub async fn ask(&self, request: Request) -> Result<Answer, Failure> {
+        let url = request.url.clone();
         let mut builder = self.0.request(request.method, request.url);
         for (name, value) in request.headers {
             builder = builder.header(name, value);
@@ -52,7 +56,7 @@ impl Client {
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(Serializer::new(String::new()).extend_pairs(fields).finish()),
         };
-        let answer = builder.send().await.map_err(|error| failure(&error))?;
+        let answer = builder.send().await.map_err(|error| failure(&error, &url))?;
         Ok(read(answer).await)
     }
 }
@@ -77,12 +81,13 @@ fn retry_after(answer: &Response) -> Option<Duration> {
 }
 
 /// Nothing was written when connecting failed; after that, nobody knows.
-fn failure(error: &reqwest::Error) -> Failure {
+fn failure(error: &reqwest::Error, url: &Url) -> Failure {
+    let host = url.host_str().unwrap_or_default();
     if error.is_connect() {
-        let tls = chain(error)
-            .any(|cause| cause.to_string().contains("certificate") || cause.to_string().contains("tls"));
-        let reason = if tls { Reason::Tls } else { Reason::Connect };
-        return Failure::new(Class::Retryable, reason, "no connection");
+        return match tls::explain(error, host) {
+            Some(words) => Failure::new(Class::Retryable, Reason::Tls, words),
+            None => Failure::new(Class::Retryable, Reason::Connect, unreachable(error, host, url)),
+        };
     }
     if error.is_builder() {
         return Failure::new(Class::Permanent, Reason::Build, "the request could not be built");
@@ -94,6 +99,23 @@ fn failure(error: &reqwest::Error) -> Failure {
         return Failure::new(Class::Unknown, Reason::Garbage, "the answer is no HTTP");
     }
     Failure::new(Class::Unknown, Reason::Cut, "the connection ended before the answer")
+}
+
+/// Why there was no connection, with the address that was tried.
+fn unreachable(error: &reqwest::Error, host: &str, url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or_default();
+    let is_refused = |cause: &(dyn Error + 'static)| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    };
+    if chain(error).any(is_refused) {
+        return format!("{host}:{port} refuses connections");
+    }
+    if error.is_timeout() {
+        return format!("no connection to {host}:{port} in time");
+    }
+    format!("no connection to {host}:{port}")
 }
 
 fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {

@@ -7,12 +7,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::{Balance, BreakerConfig, OnUnknown, default_unknown_wait, default_weight};
+use super::super::{Balance, BreakerConfig, Failure, OnUnknown, default_unknown_wait, default_weight};
 use super::http::HttpGatewayConfig;
 use super::infobip::InfobipConfig;
+use super::text::Repertoire;
 use super::twilio::TwilioConfig;
 use super::vonage::VonageConfig;
 use crate::config::{Secret, Span};
+use crate::template::{Segments, segments};
 
 /// `[sms]`
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -79,6 +81,27 @@ pub struct CommonConfig {
     pub unknown_wait: Span,
     /// Certificates (PEM) of a private authority that are trusted beside the system's.
     pub ca: Option<Secret>,
+    /// The route carries only characters of Shift_JIS.
+    #[serde(default)]
+    pub shift_jis: bool,
+    /// The longest text that it carries whole, in UTF-16 units; no limit without it.
+    #[schemars(range(min = 1))]
+    pub max_length: Option<NonZeroU32>,
+    /// How many of these a line break counts.
+    #[serde(default = "default_newline_units")]
+    #[schemars(range(min = 1, max = 2))]
+    pub newline_units: u8,
+}
+
+impl CommonConfig {
+    pub(super) fn repertoire(&self) -> Repertoire {
+        let Self { shift_jis, max_length, newline_units, .. } = *self;
+        Repertoire { shift_jis, max_length, newline_units }
+    }
+}
+
+fn default_newline_units() -> u8 {
+    1
 }
 
 fn default_concurrency() -> u32 {
@@ -94,7 +117,7 @@ fn default_connect_timeout() -> Span {
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum KindConfig {
     /// JSON or a form over HTTP, as configured.
-    Http(HttpGatewayConfig),
+    Http(Box<HttpGatewayConfig>),
     /// Twilio's Messages resource.
     Twilio(TwilioConfig),
     /// Vonage's Messages API.
@@ -104,6 +127,14 @@ pub enum KindConfig {
 }
 
 impl SmsGatewayConfig {
+    /// What a text takes as this gateway sends it.
+    ///
+    /// # Errors
+    /// Why it cannot carry the text.
+    pub fn size(&self, text: &str) -> Result<Segments, Failure> {
+        self.common.repertoire().fit(text).map(|text| segments(&text))
+    }
+
     /// What one key alone cannot show: keys below the gateway's, and what is wrong with them.
     pub fn problems(&self) -> Vec<(String, String)> {
         match &self.kind {

@@ -106,7 +106,7 @@ impl Answers {
             None => code.is_none(),
         };
         // The gateway says that it did not take it, and nobody told us why: another one may.
-        if holds { Ok(()) } else { Err(refused(AnswerClass::Route, answer, code)) }
+        if holds { Ok(()) } else { Err(Failure::new(Class::Route, Reason::Rejected, detail(answer, code))) }
     }
 
     /// The error code, where there is one: null, false and nothing are none.
@@ -147,8 +147,12 @@ fn refused(class: AnswerClass, answer: &Answer, found: Option<&str>) -> Failure 
         AnswerClass::Rejected => (Class::Permanent, Reason::Rejected),
         AnswerClass::Filtered => (Class::Filtered, Reason::Filtered),
     };
+    Failure::new(class, reason, detail(answer, found))
+}
+
+fn detail(answer: &Answer, found: Option<&str>) -> String {
     let code = found.and_then(code).map(|code| format!(", code {code}")).unwrap_or_default();
-    Failure::new(class, reason, format!("HTTP {}{code}", answer.status))
+    format!("HTTP {}{code}", answer.status)
 }
 
 /// What the answer to a probe means. `strict`: the house chose what is asked, so that anything but success is a finding; the
@@ -212,12 +216,12 @@ mod tests {
         for none in ["{}", r#"{"code": null}"#, r#"{"code": ""}"#, r#"{"code": false}"#] {
             assert_eq!(read(&coded, 200, none), Ok(None), "{none}");
         }
-        let refused = Err((Class::Route, Reason::Route, "HTTP 200, code E9".to_owned()));
+        let refused = Err((Class::Route, Reason::Rejected, "HTTP 200, code E9".to_owned()));
         assert_eq!(read(&coded, 200, r#"{"code": "E9"}"#), refused);
 
         let success = answers("success = { path = 'ok', value = 'true' }");
         assert_eq!(read(&success, 200, r#"{"ok": true, "message_id": 5}"#), Ok(Some("5".to_owned())));
-        let refused = Err((Class::Route, Reason::Route, "HTTP 200".to_owned()));
+        let refused = Err((Class::Route, Reason::Rejected, "HTTP 200".to_owned()));
         assert_eq!(read(&success, 200, r#"{"ok": false}"#), refused);
     }
 
