@@ -9,7 +9,7 @@ use super::pass::{Outcome, Pass, Tenure};
 use super::verdict::{Pause, Situation, Verdict};
 use super::{DeadReason, Dispatcher, Journey, NotificationReport, NotificationResult};
 use crate::crash::{self, Point};
-use crate::gateway::{Class, OnUnknown, Reason};
+use crate::gateway::{Class, Failure, OnUnknown, Reason};
 use crate::ledger::{EventState, Grant, Held, LedgerClosed, Settle, Settled};
 use crate::plan::Notification;
 use crate::telemetry;
@@ -159,14 +159,9 @@ impl Dispatcher {
                 report.gateway = Some(gateway.clone());
                 report.reason = Some(failure.reason.as_str().into());
                 report.detail = Some(failure.detail.clone());
-                let verdict = self
-                    .with_open_fallback(situation, job)
-                    .verdict(&self.schedule, Pause::Untried { wait: *wait });
-                report.result = match verdict {
-                    Verdict::Later { .. } if failure.reason == Reason::OwnLimit => NotificationResult::Retry,
-                    Verdict::Later { .. } => NotificationResult::Waiting,
-                    _ => NotificationResult::Failed,
-                };
+                let situation = self.with_open_fallback(situation, job);
+                let verdict = situation.verdict(&self.schedule, Pause::Untried { wait: *wait });
+                report.result = untried(failure, verdict);
                 verdict
             }
             Outcome::Failed { gateway, failure, receipt } => {
@@ -242,6 +237,14 @@ impl Dispatcher {
             uncounted: matches!(ending.verdict, Verdict::Later { counted: false, .. }),
             close: (journey.alone && ending.verdict == Verdict::Told).then_some(EventState::Done),
         }
+    }
+}
+
+fn untried(failure: &Failure, verdict: Verdict) -> NotificationResult {
+    match verdict {
+        Verdict::Later { .. } if failure.reason == Reason::OwnLimit => NotificationResult::Retry,
+        Verdict::Later { .. } => NotificationResult::Waiting,
+        Verdict::Told | Verdict::GivenUp(_) => NotificationResult::Failed,
     }
 }
 
