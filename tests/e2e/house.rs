@@ -113,11 +113,11 @@ impl House {
         self.set("gateway", &format!("timeout = \"{timeout}\""))
     }
 
-    /// Gateways and relays are asked whatever they did to the message before: for faults that meet each message alone.
-    pub fn without_breakers(mut self) -> Self {
-        const OFF: &str = "breaker = { enabled = false }";
-        self.relay_lines.push_str(&format!("{OFF}\n"));
-        self.set("gateway", OFF)
+    /// Keys of the breaker of every gateway and relay.
+    pub fn breakers(mut self, keys: &str) -> Self {
+        let line = format!("breaker = {{ {keys} }}");
+        self.relay_lines.push_str(&format!("{line}\n"));
+        self.set("gateway", &line)
     }
 
     /// Another worker for the same queues, gateways and ledger; for a shared ledger only.

@@ -30,6 +30,7 @@ mod lanes;
 mod ledger;
 mod look_up;
 mod modes;
+mod outage;
 mod postfix;
 mod postgres;
 mod publish;

@@ -13,7 +13,7 @@ use shirase::dispatch::{Disposition, Report};
 use shirase::gateway::{Balance, Circuit};
 use shirase::plan::Channel;
 
-use crate::house;
+use crate::house::{self, Desk};
 use crate::pipeline::{
     World, assert_results, echo, event, login, mail_through, retry, sms_through, world, world_with,
 };
@@ -257,7 +257,12 @@ async fn a_gateway_that_comes_back_is_not_flooded() {
         other => other,
     };
     let gateway = Http::start(move |_, number| late(if number < FAILED { 401 } else { 200 })).await;
-    let world = world(|config| sms_through(config, &[&gateway])).await;
+    let world = world(|config| {
+        sms_through(config, &[&gateway]);
+        // Only answers count here, not time.
+        config.sms.gateways[0].common.breaker.window = Span::seconds(3600);
+    })
+    .await;
     let events = logins(80, false);
     for event in &events[..FAILED] {
         world.dispatch(event, 0).await;
@@ -323,4 +328,62 @@ async fn by_weight_each_gateway_gets_its_share_and_a_retry_keeps_its_order() {
     let (first, second) = (servers[0].requests().len(), servers[1].requests().len());
     assert!((65..=85).contains(&first), "{first} and {second}");
     assert_eq!(first + second, 101, "one was throttled, and went on to the other");
+}
+
+const TWO_GATEWAYS: &str = r#"
+[worker]
+replicas = 4
+[sms]
+balance = "weight"
+[[sms.gateways]]
+name = "gateway-1"
+kind = "http"
+url = "http://127.0.0.1:9/sms"
+weight = 3
+rate_per_second = 100
+[[sms.gateways]]
+name = "gateway-2"
+kind = "http"
+url = "http://127.0.0.1:9/sms"
+"#;
+
+#[tokio::test]
+async fn explain_shows_the_gateways_in_the_order_in_which_an_event_tries_them() {
+    let (first, second) = (Http::always(echo(200)).await, Http::always(echo(200)).await);
+    let world = two_gateways(&first, &second, |config| {
+        config.sms.balance = Balance::Weight;
+        config.sms.gateways[0].common.weight = 3;
+    })
+    .await;
+    let events: Vec<Value> = logins(20, false)
+        .into_iter()
+        .map(|mut event| {
+            event["time"] = json!(house::real_time().to_string());
+            event
+        })
+        .collect();
+    let desk = Desk::new();
+    desk.scratch.write("house.toml", TWO_GATEWAYS);
+    desk.scratch.write("events.jsonl", &events.iter().map(|event| format!("{event}\n")).collect::<String>());
+    let explained =
+        desk.run(&["explain", "events.jsonl", "--json", "--config", "house.toml"]).expect(0).json_lines();
+    let mut firsts = std::collections::BTreeSet::new();
+    for (number, explained) in explained.iter().enumerate() {
+        let report = world.dispatch(&logins(20, false)[number], 0).await;
+        let order = &explained["notifications"][0]["gateways"];
+        assert_eq!(order[0].as_str(), report.notifications[0].gateway.as_deref(), "{explained}");
+        assert_eq!(order.as_array().map(Vec::len), Some(2));
+        firsts.insert(order[0].to_string());
+    }
+    assert_eq!((explained.len(), firsts.len()), (20, 2), "both are first for some");
+}
+
+#[test]
+fn check_says_what_is_left_of_a_rate_for_each_worker() {
+    let desk = Desk::new();
+    desk.scratch.write("house.toml", TWO_GATEWAYS);
+    let ran = desk.run(&["check", "--config", "house.toml"]).expect(0);
+    let note = "note: rate_per_second of gateway-1: 100 a second over 4 replicas = 25 each\n";
+    assert!(ran.out.contains(note), "{}", ran.out);
+    assert!(!ran.out.contains("gateway-2"), "it has no rate: {}", ran.out);
 }
