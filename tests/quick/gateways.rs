@@ -1,11 +1,10 @@
-//! The HTTP gateway and the SMTP relay against servers that answer by script: every answer has its class, nothing of
+//! SMTP relays against servers that answer by script, and what tests of gateways share: every answer has its class, nothing of
 //! what a server says gets into a failure, and nothing is sent where nobody configured it to go.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use mail_parser::MessageParser;
-use serde_json::json;
 use shirase::config::Span;
 use shirase::event::{EmailAddress, Lane, PhoneNumber};
 use shirase::gateway::{Accepted, Class, Failure, Gateway, Letter, Reason};
@@ -14,12 +13,12 @@ use shirase::template::Message;
 use tokio::net::TcpListener;
 
 use crate::house::{self, Findings};
-use crate::script::{Http, Reply, Smtp, Stage, answer, cut};
+use crate::script::{Reply, Smtp, Stage, cut};
 
 pub const PHONE: &str = "09012345678";
 pub const MAIL: &str = "secret.taro@example.jp";
-const TOKEN: &str = "Bearer sEcReT-tOkEn";
-const TEXT: &str = "【サンプル銀行】本文-sEcReT";
+pub const TOKEN: &str = "Bearer sEcReT-tOkEn";
+pub const TEXT: &str = "【サンプル銀行】本文-sEcReT";
 pub const REFERENCE: &str = "0123456789abcdef0123456789abcdef";
 
 /// Long enough for any answer that comes, short enough to wait for one that does not.
@@ -54,17 +53,15 @@ pub fn relay(url: &str) -> Gateway {
 }
 
 pub async fn send_sms(gateway: &Gateway) -> Result<Accepted, Failure> {
-    let address = Address::Sms(PhoneNumber::parse(PHONE).expect("a number"));
+    send_sms_to(gateway, PHONE, REFERENCE).await
+}
+
+pub async fn send_sms_to(gateway: &Gateway, phone: &str, reference: &str) -> Result<Accepted, Failure> {
+    let address = Address::Sms(PhoneNumber::parse(phone).expect("a number"));
     let message = Message::Sms { text: TEXT.to_owned() };
     hand_over(
         gateway,
-        &Letter {
-            reference: REFERENCE,
-            address: &address,
-            message: &message,
-            now: house::time(),
-            valid_for: VALID_FOR,
-        },
+        &Letter { reference, address: &address, message: &message, now: house::time(), valid_for: VALID_FOR },
     )
     .await
 }
@@ -99,207 +96,8 @@ pub fn assert_says_nothing_personal(failure: &Failure, case: &str) {
     }
 }
 
-/// An answer that repeats all that it was sent.
-fn echo(status: u16, headers: &[(&str, &str)]) -> Reply {
-    let body = json!({"message_id": 17, "error": format!("{PHONE} +8190 {TOKEN} {TEXT}")}).to_string();
-    answer(status, headers, &body)
-}
-
-fn accepted(id: Option<&str>) -> Result<Accepted, Failure> {
-    Ok(Accepted { provider_id: id.map(str::to_owned), segments: Some(1) })
-}
-
 #[tokio::test]
-async fn any_2xx_is_accepted_whatever_its_body() {
-    let huge = "x".repeat(10 * 1024 * 1024);
-    let id_of_300_bytes = json!({"message_id": "i".repeat(300)}).to_string();
-    for (case, reply, id) in [
-        ("an id", answer(200, &[], r#"{"message_id": "abc-1"}"#), Some("abc-1")),
-        ("a number", answer(201, &[], r#"{"message_id": 17}"#), Some("17")),
-        ("no body", answer(202, &[], ""), None),
-        ("204", Reply::Say("HTTP/1.1 204 No Content\r\n\r\n".into()), None),
-        ("no JSON", answer(200, &[], "OK id=17"), None),
-        ("another shape", answer(200, &[], r#"[{"id": 1}]"#), None),
-        ("an object for an id", answer(200, &[], r#"{"message_id": {"a": 1}}"#), None),
-        ("an endless id", answer(200, &[], &id_of_300_bytes), None),
-        ("10 MB", answer(200, &[], &huge), None),
-        ("half a body", Reply::SayAndClose("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"message_id".into()), None),
-        ("a body that never ends", Reply::Say("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{".into()), None),
-        ("chunks", Reply::Say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n12\r\n{\"message_id\":\"c\"}\r\n0\r\n\r\n".into()), Some("c")),
-    ] {
-        let server = Http::always(reply).await;
-        let gateway = sms_gateway(&server.url(), &[]);
-        assert_eq!(send_sms(&gateway).await, accepted(id), "{case}");
-        assert_eq!(server.requests().len(), 1, "{case}");
-    }
-}
-
-#[tokio::test]
-async fn every_other_answer_has_its_class_and_keeps_its_secrets() {
-    use Class::{Credentials, Permanent, Retryable, Route, Unknown};
-    let throttled = |seconds: Option<u64>| Class::Throttled { wait: seconds.map(Duration::from_secs) };
-    let cases = [
-        ("301", echo(301, &[("location", "/")]), Route, Reason::Route),
-        ("400", echo(400, &[]), Permanent, Reason::Recipient),
-        ("401", echo(401, &[]), Credentials, Reason::Credentials),
-        ("402", echo(402, &[]), Credentials, Reason::Credit),
-        ("403", echo(403, &[]), Credentials, Reason::Credentials),
-        ("404", echo(404, &[]), Route, Reason::Route),
-        ("405", echo(405, &[]), Route, Reason::Route),
-        ("408", echo(408, &[]), Retryable, Reason::Server),
-        ("413", echo(413, &[]), Permanent, Reason::Rejected),
-        ("422", echo(422, &[]), Permanent, Reason::Recipient),
-        ("429", echo(429, &[]), throttled(None), Reason::RateLimit),
-        ("429 with seconds", echo(429, &[("retry-after", "17")]), throttled(Some(17)), Reason::RateLimit),
-        (
-            "429 with nonsense",
-            echo(429, &[("retry-after", "soon 09012345678")]),
-            throttled(None),
-            Reason::RateLimit,
-        ),
-        ("429 with -1", echo(429, &[("retry-after", "-1")]), throttled(None), Reason::RateLimit),
-        (
-            "429 with too much",
-            echo(429, &[("retry-after", "99999999999999999999999")]),
-            throttled(None),
-            Reason::RateLimit,
-        ),
-        ("500", echo(500, &[]), Unknown, Reason::Server),
-        ("502", echo(502, &[]), Unknown, Reason::Server),
-        ("503", echo(503, &[]), Unknown, Reason::Server),
-        ("504", echo(504, &[]), Unknown, Reason::Server),
-        ("599", echo(599, &[]), Unknown, Reason::Server),
-        ("no answer", Reply::Silence, Unknown, Reason::Timeout),
-        ("cut before the answer", cut(), Unknown, Reason::Cut),
-        ("half a head", Reply::SayAndClose("HTTP/1.1 200 OK\r\ncontent-le".into()), Unknown, Reason::Cut),
-        ("no HTTP", Reply::SayAndClose(format!("SSH-2.0 {PHONE} {TOKEN}\r\n")), Unknown, Reason::Garbage),
-    ];
-    let findings = &Findings::default();
-    join_all(cases.into_iter().map(|(case, reply, class, reason)| async move {
-        let server = Http::always(reply).await;
-        let gateway = sms_gateway(&server.url(), &[]);
-        let started = Instant::now();
-        let failure = send_sms(&gateway).await.expect_err(case);
-        findings.equal(case, &(failure.class, failure.reason), &(class, reason));
-        assert!(started.elapsed() < TIMEOUT * 5, "{case} took {:?}", started.elapsed());
-        assert!(!failure.detail.is_empty(), "{case}");
-        assert_says_nothing_personal(&failure, case);
-        assert_eq!(server.requests().len(), 1, "{case}: sent once");
-    }))
-    .await;
-    findings.assert_none();
-}
-
-#[tokio::test]
-async fn a_redirect_is_never_followed() {
-    for status in [301, 302, 303, 307, 308] {
-        let elsewhere = Http::always(answer(200, &[], "{}")).await;
-        let server = Http::always(answer(status, &[("location", &elsewhere.url())], "")).await;
-        let failure = send_sms(&sms_gateway(&server.url(), &[])).await.expect_err("a redirect");
-        assert_eq!((failure.class, failure.reason), (Class::Route, Reason::Route), "{status}");
-        assert_eq!((elsewhere.requests().len(), elsewhere.connections()), (0, 0), "{status}");
-    }
-}
-
-#[tokio::test]
-async fn what_could_not_even_connect_is_surely_not_sent() {
-    let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("bound").port();
-    for (case, url) in [
-        ("refused", format!("http://127.0.0.1:{closed}/sms?token=sEcReT")),
-        ("no such host", "http://nowhere.invalid/sms?token=sEcReT".to_owned()),
-    ] {
-        let failure = send_sms(&sms_gateway(&url, &[])).await.expect_err(case);
-        assert_eq!((failure.class, failure.reason), (Class::Retryable, Reason::Connect), "{case}");
-        assert_says_nothing_personal(&failure, case);
-    }
-    // A server that speaks no TLS where TLS is configured: nothing was written either.
-    let plain = Http::always(answer(200, &[], "{}")).await;
-    let failure =
-        send_sms(&sms_gateway(&plain.url().replace("http:", "https:"), &[])).await.expect_err("no TLS");
-    assert_eq!(failure.class, Class::Retryable, "{failure}");
-    assert!(plain.requests().iter().all(|request| !request.body.contains(PHONE)));
-}
-
-#[tokio::test]
-async fn the_request_is_as_the_contract_says() {
-    let server = Http::always(answer(200, &[], "{}")).await;
-    send_sms(&sms_gateway(&server.url(), &[])).await.expect("accepted");
-    let request = server.requests().remove(0);
-    assert_eq!(request.line, "POST /sms HTTP/1.1");
-    assert_eq!(request.json(), json!({"to": PHONE, "text": TEXT, "reference": REFERENCE}));
-    assert_eq!(request.headers["content-type"], "application/json");
-    assert_eq!(request.headers["authorization"], TOKEN);
-    assert!(request.headers["user-agent"].starts_with("shirase/"), "{:?}", request.headers);
-}
-
-#[tokio::test]
-async fn names_of_fields_number_format_and_place_of_the_id_are_configurable() {
-    for (format, to) in [("national", PHONE), ("e164", "+819012345678"), ("e164_digits", "819012345678")] {
-        let server = Http::always(answer(200, &[], r#"{"messages": [{"status": {"id": "xyz"}}]}"#)).await;
-        let gateway = sms_gateway(
-            &server.url(),
-            &[
-                ("NUMBER_FORMAT", format),
-                ("FIELDS__TO", "msisdn"),
-                ("FIELDS__TEXT", "body"),
-                ("FIELDS__REFERENCE", "client_ref"),
-                ("MESSAGE_ID", "messages.0.status.id"),
-            ],
-        );
-        assert_eq!(send_sms(&gateway).await, accepted(Some("xyz")));
-        let expected = json!({"msisdn": to, "body": TEXT, "client_ref": REFERENCE});
-        assert_eq!(server.requests()[0].json(), expected, "{format}");
-    }
-}
-
-#[tokio::test]
-async fn answer_classes_are_configurable() {
-    for (status, word, class) in [
-        (409, "accepted", None),
-        (503, "retryable", Some(Class::Retryable)),
-        (420, "throttled", Some(Class::Throttled { wait: Some(Duration::from_secs(9)) })),
-        (400, "credentials", Some(Class::Credentials)),
-        (400, "credit", Some(Class::Credentials)),
-        (400, "route", Some(Class::Route)),
-        (500, "recipient", Some(Class::Permanent)),
-        (500, "rejected", Some(Class::Permanent)),
-        (451, "filtered", Some(Class::Filtered)),
-        (200, "unknown", Some(Class::Unknown)),
-    ] {
-        let server = Http::always(answer(status, &[("retry-after", "9")], r#"{"message_id": "m"}"#)).await;
-        let gateway = sms_gateway(&server.url(), &[(format!("ANSWERS__{status}").as_str(), word)]);
-        let result = send_sms(&gateway).await;
-        match class {
-            None => assert_eq!(result, accepted(Some("m")), "{status} {word}"),
-            Some(class) => assert_eq!(result.map_err(|failure| failure.class), Err(class), "{status} {word}"),
-        }
-    }
-}
-
-#[tokio::test]
-async fn an_http_connection_is_used_again_and_replaced_when_the_server_has_closed_it() {
-    let server = Http::start(|_, number| {
-        let whole = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}".to_owned();
-        // The third is answered and then hung up on without a warning.
-        if number == 2 { Reply::SayThenClose(whole, String::new()) } else { Reply::Say(whole) }
-    })
-    .await;
-    let gateway = sms_gateway(&server.url(), &[]);
-    for number in 0..5 {
-        assert_eq!(send_sms(&gateway).await, accepted(None), "{number}");
-        tokio::time::sleep(Duration::from_millis(60)).await;
-    }
-    assert_eq!((server.requests().len(), server.connections()), (5, 2));
-}
-
-#[tokio::test]
-async fn a_probe_sends_nothing() {
-    let server = Http::always(answer(405, &[], "")).await;
-    sms_gateway(&server.url(), &[]).probe(house::time()).await.expect("it listens");
-    assert!(
-        server.requests().iter().all(|request| request.body.is_empty() && !request.line.starts_with("POST"))
-    );
-
+async fn a_probe_of_a_relay_sends_nothing() {
     let server = Smtp::start(|_, _, _| None).await;
     relay(&server.url()).probe(house::time()).await.expect("it listens");
     assert!(server.mails().is_empty());

@@ -1,12 +1,14 @@
 //! Kind `http` as a house configures it: the exact bytes of requests, answers that hide an error in a 200, receipts.
 
+use std::time::Duration;
+
 use serde_json::json;
 use shirase::gateway::receipt::{Callback, CallbackError, Loss, Report, Status, Which};
-use shirase::gateway::{Accepted, Class, Gateway, Reason};
+use shirase::gateway::{Accepted, Class, Failure, Gateway, Reason};
 
-use crate::gateways::{REFERENCE, send_sms};
+use crate::gateways::{PHONE, REFERENCE, TEXT, TOKEN, send_sms, sms_gateway};
 use crate::house;
-use crate::script::{Http, Request, answer};
+use crate::script::{Http, Reply, Request, answer};
 
 /// The gateway of a house's file, at `url`.
 fn gateway(url: &str, keys: &str) -> Gateway {
@@ -181,4 +183,89 @@ async fn a_probe_asks_what_the_house_says_and_finds_refused_credentials() {
     let expected = ["HEAD /sms", "GET /balance", "GET /forbidden", "HEAD /elsewhere"];
     assert_eq!(asked, expected.map(|line| format!("{line} HTTP/1.1")));
     assert!(server.requests().iter().all(|request| request.headers["authorization"] == "Bearer token"));
+}
+
+fn accepted(id: Option<&str>) -> Result<Accepted, Failure> {
+    Ok(Accepted { provider_id: id.map(str::to_owned), segments: Some(1) })
+}
+
+#[tokio::test]
+async fn any_2xx_is_accepted_whatever_its_body() {
+    let huge = "x".repeat(10 * 1024 * 1024);
+    let id_of_300_bytes = json!({"message_id": "i".repeat(300)}).to_string();
+    for (case, reply, id) in [
+        ("an id", answer(200, &[], r#"{"message_id": "abc-1"}"#), Some("abc-1")),
+        ("a number", answer(201, &[], r#"{"message_id": 17}"#), Some("17")),
+        ("no body", answer(202, &[], ""), None),
+        ("204", Reply::Say("HTTP/1.1 204 No Content\r\n\r\n".into()), None),
+        ("no JSON", answer(200, &[], "OK id=17"), None),
+        ("another shape", answer(200, &[], r#"[{"id": 1}]"#), None),
+        ("an object for an id", answer(200, &[], r#"{"message_id": {"a": 1}}"#), None),
+        ("an endless id", answer(200, &[], &id_of_300_bytes), None),
+        ("10 MB", answer(200, &[], &huge), None),
+        ("half a body", Reply::SayAndClose("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{\"message_id".into()), None),
+        ("a body that never ends", Reply::Say("HTTP/1.1 200 OK\r\ncontent-length: 500\r\n\r\n{".into()), None),
+        ("chunks", Reply::Say("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n12\r\n{\"message_id\":\"c\"}\r\n0\r\n\r\n".into()), Some("c")),
+    ] {
+        let server = Http::always(reply).await;
+        let gateway = sms_gateway(&server.url(), &[]);
+        assert_eq!(send_sms(&gateway).await, accepted(id), "{case}");
+        assert_eq!(server.requests().len(), 1, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn the_request_is_as_the_contract_says() {
+    let server = Http::always(answer(200, &[], "{}")).await;
+    send_sms(&sms_gateway(&server.url(), &[])).await.expect("accepted");
+    let request = server.requests().remove(0);
+    assert_eq!(request.line, "POST /sms HTTP/1.1");
+    assert_eq!(request.json(), json!({"to": PHONE, "text": TEXT, "reference": REFERENCE}));
+    assert_eq!(request.headers["content-type"], "application/json");
+    assert_eq!(request.headers["authorization"], TOKEN);
+    assert!(request.headers["user-agent"].starts_with("shirase/"), "{:?}", request.headers);
+}
+
+#[tokio::test]
+async fn names_of_fields_number_format_and_place_of_the_id_are_configurable() {
+    for (format, to) in [("national", PHONE), ("e164", "+819012345678"), ("e164_digits", "819012345678")] {
+        let server = Http::always(answer(200, &[], r#"{"messages": [{"status": {"id": "xyz"}}]}"#)).await;
+        let gateway = sms_gateway(
+            &server.url(),
+            &[
+                ("NUMBER_FORMAT", format),
+                ("FIELDS__TO", "msisdn"),
+                ("FIELDS__TEXT", "body"),
+                ("FIELDS__REFERENCE", "client_ref"),
+                ("MESSAGE_ID", "messages.0.status.id"),
+            ],
+        );
+        assert_eq!(send_sms(&gateway).await, accepted(Some("xyz")));
+        let expected = json!({"msisdn": to, "body": TEXT, "client_ref": REFERENCE});
+        assert_eq!(server.requests()[0].json(), expected, "{format}");
+    }
+}
+
+#[tokio::test]
+async fn answer_classes_are_configurable() {
+    for (status, word, class) in [
+        (409, "accepted", None),
+        (503, "retryable", Some(Class::Retryable)),
+        (420, "throttled", Some(Class::Throttled { wait: Some(Duration::from_secs(9)) })),
+        (400, "credentials", Some(Class::Credentials)),
+        (400, "credit", Some(Class::Credentials)),
+        (400, "route", Some(Class::Route)),
+        (500, "recipient", Some(Class::Permanent)),
+        (500, "rejected", Some(Class::Permanent)),
+        (451, "filtered", Some(Class::Filtered)),
+        (200, "unknown", Some(Class::Unknown)),
+    ] {
+        let server = Http::always(answer(status, &[("retry-after", "9")], r#"{"message_id": "m"}"#)).await;
+        let gateway = sms_gateway(&server.url(), &[(format!("ANSWERS__{status}").as_str(), word)]);
+        let result = send_sms(&gateway).await;
+        match class {
+            None => assert_eq!(result, accepted(Some("m")), "{status} {word}"),
+            Some(class) => assert_eq!(result.map_err(|failure| failure.class), Err(class), "{status} {word}"),
+        }
+    }
 }

@@ -3,7 +3,8 @@
 //! - `snapshots`: every message of every example, and what holds for all of them
 //! - `commands`, `demo`: the shipped binary, from an empty folder
 //! - `certificates`: HTTPS gateways with a private authority
-//! - `gateways`: HTTP gateway and SMTP relay against scripted servers
+//! - `conformance`: one table of answers for every kind of SMS gateway
+//! - `gateways`: SMTP relays against scripted servers
 //! - `vendors`: the kinds twilio, vonage and infobip over real HTTP
 //! - `http_kind`: what a house can configure of kind `http`
 //! - `bounce`: `shirase bounce` at the end of a mail system's pipe
@@ -22,6 +23,7 @@ mod bounce;
 mod breaker;
 mod certificates;
 mod commands;
+mod conformance;
 mod demo;
 mod gateways;
 mod house;

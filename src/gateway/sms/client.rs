@@ -27,7 +27,7 @@ impl Client {
         let mut builder = reqwest::Client::builder()
             .redirect(redirect::Policy::none())
             .timeout(config.common.timeout.0)
-            .connect_timeout(config.common.connect_timeout.0)
+            .connect_timeout(config.common.connect_timeout.0.min(config.common.timeout.0 / 2))
             .tcp_nodelay(true)
             .user_agent(concat!("shirase/", env!("CARGO_PKG_VERSION")));
         if let Some(pem) = &config.common.ca {
@@ -80,7 +80,8 @@ fn retry_after(answer: &Response) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// Nothing was written when connecting failed; after that, nobody knows.
+/// Nothing was written when connecting failed, or when a connection that was kept had ended before it took the request;
+/// after that, nobody knows.
 fn failure(error: &reqwest::Error, url: &Url) -> Failure {
     let host = url.host_str().unwrap_or_default();
     if error.is_connect() {
@@ -88,6 +89,13 @@ fn failure(error: &reqwest::Error, url: &Url) -> Failure {
             Some(words) => Failure::new(Class::Retryable, Reason::Tls, words),
             None => Failure::new(Class::Retryable, Reason::Connect, unreachable(error, host, url)),
         };
+    }
+    if chain(error).filter_map(|cause| cause.downcast_ref::<hyper::Error>()).any(hyper::Error::is_canceled) {
+        return Failure::new(
+            Class::Retryable,
+            Reason::Cut,
+            "the connection ended before the request was written",
+        );
     }
     if error.is_builder() {
         return Failure::new(Class::Permanent, Reason::Build, "the request could not be built");

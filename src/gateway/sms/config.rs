@@ -70,7 +70,7 @@ pub struct CommonConfig {
     /// One attempt, from connecting to the answer's end.
     #[serde(default = "super::default_timeout")]
     pub timeout: Span,
-    /// Connecting alone.
+    /// Connecting alone, TLS included; half of `timeout` at most, so that what was never written is not taken for unanswered.
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout: Span,
     /// When the answer never came.
@@ -156,6 +156,13 @@ const KINDS: [(&str, KindSchema); 4] = [
     ("infobip", InfobipConfig::json_schema),
 ];
 
+impl KindConfig {
+    /// What `kind` may be.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        KINDS.iter().map(|(name, _)| *name)
+    }
+}
+
 /// One schema a kind, so that a wrong key is reported as wrong for that kind, not for all of them.
 impl JsonSchema for SmsGatewayConfig {
     fn inline_schema() -> bool {
@@ -167,7 +174,7 @@ impl JsonSchema for SmsGatewayConfig {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let names: Vec<&str> = KINDS.iter().map(|(name, _)| *name).collect();
+        let names: Vec<&str> = KindConfig::names().collect();
         let common = CommonConfig::json_schema(generator).to_value();
         let choices: Vec<Value> = KINDS
             .iter()
