@@ -34,6 +34,7 @@ mod outage;
 mod postfix;
 mod postgres;
 mod publish;
+mod receipts;
 mod replay;
 mod retry;
 mod servers;

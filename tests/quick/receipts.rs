@@ -21,11 +21,12 @@ use tokio::net::TcpListener;
 use tokio::time::timeout;
 
 use crate::house;
-use crate::pipeline::{World, assert_results, login, world};
+use crate::pipeline::{World, assert_results, event, login, world};
 use crate::script::{Http, answer, cut};
 use crate::support::Scratch;
 
 const TOKEN: &str = "sEcReT-tOkEn";
+const BOUNCE_SECRET: &str = "bOuNcE-sEcReT";
 const PUBLIC: &str = "https://house.example.jp";
 
 /// Long enough for anything that comes.
@@ -62,7 +63,7 @@ async fn house(name: &str, cut_first: bool, change: impl FnOnce(&mut Config)) ->
     .await;
     let scratch = Scratch::new(name);
     let file = scratch.path().join("ledger.db");
-    let bounce_secret = Some("bOuNcE-sEcReT".parse().expect("not empty"));
+    let bounce_secret = Some(BOUNCE_SECRET.parse().expect("not empty"));
     let mut receipts = ReceiptsConfig { bounce_secret, ..ReceiptsConfig::default() };
     let world = world(|config| {
         config.sms.gateways = vec![twilio(&vendor.url())];
@@ -335,18 +336,41 @@ async fn the_ledger_keeps_nothing_that_can_be_read_of_an_event_that_waits_for_it
     }
 }
 
-#[tokio::test]
-async fn a_bounce_needs_its_secret_and_an_own_reference() {
-    let house = house("receipt-bounce", false, |_| {}).await;
-    let bounce = |secret: &str, reference: &str| {
+impl House {
+    async fn bounce(&self, secret: &str, reference: &str) -> StatusCode {
         let body = serde_json::json!({
             "reference": reference, "status": "undelivered", "loss": "recipient", "code": "5.1.1"
         });
-        let request = house.client.post(format!("{}/bounces", house.url)).bearer_auth(secret).json(&body);
-        async move { request.send().await.expect("an answer").status() }
-    };
+        let request = self.client.post(format!("{}/bounces", self.url)).bearer_auth(secret).json(&body);
+        request.send().await.expect("an answer").status()
+    }
+}
+
+#[tokio::test]
+async fn a_mail_that_bounces_is_told_by_sms_once() {
+    let house = house("receipt-bounced", false, |config| {
+        config.email.return_path = Some("bounce@example.jp".parse().expect("an address"));
+    })
+    .await;
+    let report = house.dispatch(&event("security.password.changed", 1), 0).await;
+    assert_results(&report, &["current.email accepted"]);
+    let mail = house.world.sandbox.mail().remove(0);
+    let reference = mail.message_id().split('@').next().expect("a reference").to_owned();
+    for _ in 0..3 {
+        assert_eq!(house.bounce(BOUNCE_SECRET, &reference).await, StatusCode::NO_CONTENT);
+    }
+    assert_eq!(house.sent(), (1, 1));
+}
+
+#[tokio::test]
+async fn a_bounce_needs_its_secret_and_an_own_reference() {
+    let house = house("receipt-bounce", false, |_| {}).await;
     let reference = "0123456789abcdef0123456789abcdef";
-    assert_eq!(bounce("wrong", reference).await, StatusCode::UNAUTHORIZED);
-    assert_eq!(bounce("bOuNcE-sEcReT", "../etc").await, StatusCode::BAD_REQUEST);
-    assert_eq!(bounce("bOuNcE-sEcReT", reference).await, StatusCode::NO_CONTENT, "for nothing that we know");
+    assert_eq!(house.bounce("wrong", reference).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(house.bounce(BOUNCE_SECRET, "../etc").await, StatusCode::BAD_REQUEST);
+    assert_eq!(
+        house.bounce(BOUNCE_SECRET, reference).await,
+        StatusCode::NO_CONTENT,
+        "for nothing that we know"
+    );
 }
