@@ -7,6 +7,7 @@
 //! - `gateways`: SMTP relays against scripted servers
 //! - `vendors`: the kinds twilio, vonage and infobip over real HTTP
 //! - `http_kind`: what a house can configure of kind `http`
+//! - `operation`: `check --connect` and `send-test`, before a gateway goes into operation
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `route_text`: texts as a route can carry them
 //! - `receipts`: what gateways say later, over HTTP
@@ -24,6 +25,7 @@ mod gateways;
 mod house;
 mod http_kind;
 mod ledger;
+mod operation;
 mod pipeline;
 mod receipts;
 mod route_text;
