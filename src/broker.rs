@@ -28,6 +28,7 @@ pub use self::file::{Entry, EventFile};
 pub use self::publish::{Outgoing, Publisher};
 pub use self::topology::Names;
 pub use self::url::AmqpUrl;
+use crate::config::Certificates;
 
 /// No single operation on the broker takes longer; a publish that does is unknown, not failed.
 pub const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
@@ -39,6 +40,8 @@ pub struct BrokerConfig {
     /// The nodes of a cluster, tried in turn.
     #[schemars(length(min = 1))]
     pub urls: Vec<AmqpUrl>,
+    /// Certificates (PEM) of a private authority that are trusted beside the system's, for `amqps://`.
+    pub ca: Option<Certificates>,
     /// Prefix of our queues and exchanges.
     pub prefix: String,
     /// The exchange that upstream publishes to.

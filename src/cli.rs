@@ -1,8 +1,10 @@
 //! The command line: one file a command.
 //!
-//! Exit codes: 0 done; 1 the thing asked about is not in order; 2 wrong usage or configuration.
+//! Exit codes: 0 done; 1 the thing asked about is not in order; 2 wrong usage or configuration. `bounce` alone has others,
+//! which a mail system understands.
 
 mod age;
+mod bounce;
 mod check;
 mod dead;
 mod demo;
@@ -76,6 +78,11 @@ enum Command {
     /// Looking changes nothing: every letter goes back to the queue. While one of these commands runs, another one does
     /// not see the letters that it is looking at.
     Dead(dead::Dead),
+    /// Read a bounce from standard input and tell the worker: for a pipe from the mail system
+    ///
+    /// In Postfix's master.cf: shirase-bounce unix - n n - 4 pipe flags=DRhu user=shirase argv=/usr/bin/shirase bounce
+    /// --config /etc/shirase/bounce.toml --recipient ${recipient}
+    Bounce(bounce::Bounce),
     /// An SMS gateway and an SMTP server on loopback that keep what they are sent, with a page to see it
     Sandbox(sandbox::SandboxCommand),
 }
@@ -124,6 +131,7 @@ impl Command {
                 Self::Publish(publish) => publish.run().await,
                 Self::Trace(trace) => trace.run().await,
                 Self::Dead(dead) => dead.run().await,
+                Self::Bounce(bounce) => Ok(bounce.run().await),
                 Self::Sandbox(sandbox) => sandbox.run().await,
             }
         });

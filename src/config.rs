@@ -16,7 +16,7 @@ use serde::Deserialize;
 pub use self::check::{ConfigError, Problem};
 pub use self::layers::process_environment;
 pub(crate) use self::values::text_value;
-pub use self::values::{Secret, Span, TextValue};
+pub use self::values::{Certificates, Secret, Span, TextValue};
 use crate::admin::HttpConfig;
 use crate::broker::BrokerConfig;
 use crate::dispatch::RetryConfig;

@@ -2,15 +2,14 @@
 //! reads the closed [`Failure`].
 
 mod breaker;
+mod email;
 mod gate;
 mod limits;
-mod mail;
 mod order;
 mod outcome;
 pub mod receipt;
-mod relay_url;
+mod registry;
 mod sms;
-mod smtp;
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -21,45 +20,24 @@ use serde::Deserialize;
 use url::Url;
 
 pub use self::breaker::{BreakerConfig, Circuit, Outage, Refusal};
+pub use self::email::{
+    DkimConfig, EmailConfig, Mailbox, RelayConfig, RelayUrl, ReturnPath, StatusCode, reference, reference_in,
+};
 use self::gate::{Gate, Passage};
 pub use self::limits::Rate;
 use self::limits::{Place, Places, Turns};
-pub use self::mail::Mailbox;
 pub use self::order::Balance;
 pub use self::outcome::{Accepted, Class, Failure, Reason};
 use self::receipt::{Callback, CallbackError, Report};
-pub use self::relay_url::RelayUrl;
+pub use self::registry::Gateways;
 pub use self::sms::{
     GatewayUrl, HttpGatewayConfig, InfobipConfig, SmsConfig, SmsGatewayConfig, SmsKindConfig, TwilioConfig,
     VonageConfig,
 };
-pub use self::smtp::RelayConfig;
-use crate::clock::Steady;
 use crate::config::Span;
 use crate::event::Lane;
 use crate::plan::{Address, Channel};
 use crate::template::Message;
-
-/// `[email]`
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EmailConfig {
-    /// The sender, with a display name.
-    pub from: Mailbox,
-    /// Which relay is tried first.
-    #[serde(default)]
-    pub balance: Balance,
-    /// The ways out.
-    pub relays: Vec<RelayConfig>,
-}
-
-impl EmailConfig {
-    /// Names of the relays in the order in which they are tried for a notification.
-    pub fn order(&self, reference: &str) -> Vec<&str> {
-        let relays = self.relays.iter().map(|relay| (relay.name.as_str(), relay.weight));
-        self.balance.order(relays, reference).map(|(name, _)| name).collect()
-    }
-}
 
 /// What to do when nobody knows whether an attempt was accepted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -148,7 +126,7 @@ impl From<NoTurn> for Failure {
 
 enum Kind {
     Sms(Box<sms::SmsGateway>),
-    Smtp(Box<smtp::Relay>),
+    Smtp(Box<email::Relay>),
 }
 
 /// A gateway that cannot be built from its configuration.
@@ -182,12 +160,12 @@ impl Gateway {
         })
     }
 
-    /// An SMTP relay.
+    /// An SMTP relay, one of `email`'s.
     ///
     /// # Errors
-    /// When its TLS parameters cannot be built.
-    pub fn relay(config: &RelayConfig, from: &Mailbox) -> Result<Self, BuildError> {
-        let kind = smtp::Relay::new(config, from)
+    /// When its certificates or the key for signatures cannot be used.
+    pub fn relay(config: &RelayConfig, email: &EmailConfig) -> Result<Self, BuildError> {
+        let kind = email::Relay::new(config, email)
             .map_err(|detail| BuildError { name: config.name.clone(), detail })?;
         Ok(Self {
             name: config.name.clone(),
@@ -332,7 +310,7 @@ impl Gateway {
     pub fn takes_receipts(&self) -> bool {
         match &self.kind {
             Kind::Sms(sms) => sms.verifies_receipts(),
-            Kind::Smtp(_) => false,
+            Kind::Smtp(relay) => relay.hears_of_bounces(),
         }
     }
 
@@ -369,101 +347,4 @@ pub fn callback_url(base: &Url, name: &str) -> Option<Url> {
     let mut url = base.clone();
     url.path_segments_mut().ok()?.pop_if_empty().extend(["receipts", name]);
     Some(url)
-}
-
-/// Every configured gateway, by channel.
-pub struct Gateways {
-    sms: Vec<Gateway>,
-    email: Vec<Gateway>,
-    sms_balance: Balance,
-    email_balance: Balance,
-}
-
-impl Gateways {
-    /// Builds them from the configuration.
-    ///
-    /// # Errors
-    /// The first that cannot be built.
-    pub fn new(sms: &SmsConfig, email: &EmailConfig, receipts: Option<&Url>) -> Result<Self, BuildError> {
-        let gateway = |config| Gateway::sms(config, receipts);
-        let relay = |config| Gateway::relay(config, &email.from);
-        Ok(Self {
-            sms: sms.gateways.iter().map(gateway).collect::<Result<_, _>>()?,
-            email: email.relays.iter().map(relay).collect::<Result<_, _>>()?,
-            sms_balance: sms.balance,
-            email_balance: email.balance,
-        })
-    }
-
-    /// With each `rate_per_second` divided by so many workers.
-    #[must_use]
-    pub fn shared_by(mut self, replicas: NonZeroU32) -> Self {
-        for gateway in self.sms.iter_mut().chain(&mut self.email) {
-            gateway.rate = gateway.rate.map(|rate| Rate { replicas, ..rate });
-            gateway.turns = Turns::new(gateway.rate);
-        }
-        self
-    }
-
-    /// With another clock for how long gateways are left alone.
-    #[must_use]
-    pub fn timed_by(mut self, time: &Steady) -> Self {
-        self.sms.iter_mut().chain(&mut self.email).for_each(|gateway| gateway.gate.timed_by(time.clone()));
-        self
-    }
-
-    /// The gateways of a channel as they are configured.
-    pub fn of(&self, channel: Channel) -> &[Gateway] {
-        match channel {
-            Channel::Sms => &self.sms,
-            Channel::Email => &self.email,
-        }
-    }
-
-    /// The gateways of a channel in the order in which they are tried for a notification: the same for all its attempts.
-    pub fn order(&self, channel: Channel, reference: &str) -> Vec<&Gateway> {
-        let balance = match channel {
-            Channel::Sms => self.sms_balance,
-            Channel::Email => self.email_balance,
-        };
-        let gateways = self.of(channel);
-        let named = gateways.iter().map(|gateway| (gateway.name(), gateway.weight()));
-        balance.order(named, reference).map(|(_, index)| &gateways[index]).collect()
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = &Gateway> {
-        self.sms.iter().chain(&self.email)
-    }
-
-    /// Whether one of the channel's gateways may be asked at the moment, be it by a probe.
-    pub fn may_be_asked(&self, channel: Channel) -> bool {
-        self.of(channel).iter().any(|gateway| gateway.refusal().is_none())
-    }
-
-    /// Every gateway of every channel is known to take nothing at the moment.
-    pub fn take_nothing(&self) -> bool {
-        let mut gateways = self.iter().peekable();
-        gateways.peek().is_some() && gateways.all(Gateway::takes_nothing)
-    }
-
-    /// Each channel without a way out, and what is wrong with its gateways, in words.
-    pub fn trouble(&self) -> Vec<String> {
-        let channels = [Channel::Sms, Channel::Email].into_iter();
-        let closed = channels.filter(|channel| {
-            let gateways = self.of(*channel);
-            !gateways.is_empty() && gateways.iter().all(Gateway::takes_nothing)
-        });
-        closed
-            .map(|channel| {
-                let each: Vec<String> = self.of(channel).iter().filter_map(Gateway::trouble).collect();
-                format!("{}: every gateway is failing ({})", channel.as_str(), each.join("; "))
-            })
-            .collect()
-    }
-
-    /// No attempt at any of them takes longer.
-    pub fn longest_attempt(&self) -> Duration {
-        self.iter().map(Gateway::longest_attempt).max().unwrap_or_default()
-    }
 }

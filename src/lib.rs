@@ -13,6 +13,7 @@
 //! | [`template`] | render: notifications → messages. Pure once loaded |
 //! | [`ledger`] | durable claims and settlements. The only one that names SQL |
 //! | [`gateway`] | hand a message to a vendor or relay, and classify its answer |
+//! | [`bounce`] | what a mail to the return path says of one of ours. Pure |
 //! | [`receipts`] | what gateways say later of a message, over HTTP |
 //! | [`telemetry`] | one function a happening: log line and metric |
 //! | [`admin`] | metrics and health over HTTP |
@@ -35,6 +36,7 @@
 
 pub mod admin;
 pub mod assets;
+pub mod bounce;
 pub mod broker;
 pub mod cli;
 pub mod clock;

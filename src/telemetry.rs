@@ -149,6 +149,10 @@ pub fn event_ended(report: &Report, took: Duration) {
                 "dead letter"
             );
         }
+        // While a gateway is left alone this happens to every event that needs it: its circuit has said so once.
+        Disposition::Retry { delay, .. } if report.waits_for_a_gateway() => {
+            debug!(event_id = id, event_type, lane, delay_s = delay.as_secs(), ms, "waits for a gateway");
+        }
         Disposition::Retry { delay, .. } => {
             info!(
                 event_id = id,
@@ -273,12 +277,18 @@ pub fn attempted(event: &Event, gateway: &Gateway, result: Result<&Accepted, &Fa
 
 /// A notification's part of a delivery ended and is settled.
 pub fn notification_ended(event: &Event, lane: &'static str, report: &NotificationReport, now: Timestamp) {
-    if !matches!(report.result, NotificationResult::Retry | NotificationResult::Busy) {
+    if !matches!(
+        report.result,
+        NotificationResult::Retry | NotificationResult::Waiting | NotificationResult::Busy
+    ) {
         notification_counter(&event.kind.name, report);
     }
     let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
     let (channel, contact, gateway) =
         (report.channel, report.contact, report.gateway.as_deref().unwrap_or(""));
+    if report.result == NotificationResult::Waiting {
+        return debug!(event_id, event_type, lane, channel, contact, gateway, "waits for a gateway");
+    }
     if report.result != NotificationResult::Accepted {
         let (result, reason) = (report.result.as_str(), report.reason.as_deref().unwrap_or(""));
         return info!(event_id, event_type, lane, channel, contact, gateway, result, reason, "notification");

@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -18,7 +18,6 @@ use crate::broker::{BringAgain, BrokerConfig, Consumer, Delivered, Handle, Handl
 use crate::config::Span;
 use crate::dispatch::{Burial, DeadReason, Dispatcher, Disposition, Incoming, Revive};
 use crate::event::Lane;
-use crate::ledger::Ledger;
 use crate::telemetry;
 
 /// `[lanes]`
@@ -75,12 +74,19 @@ pub struct Stop {
     pub hard: CancellationToken,
 }
 
+/// While every gateway of every channel is failing, a lane takes an event this often: a probe needs one. It is also often
+/// enough that no delivery waits in our hands until the broker loses patience (RabbitMQ: half an hour).
+const ONE_FOR_A_PROBE: Duration = Duration::from_millis(500);
+
+/// How soon a lane sees that a gateway works again.
+const LOOK_AT_GATEWAYS: Duration = Duration::from_millis(50);
+
 /// What `/readyz` wants to know.
 #[derive(Clone)]
 pub struct Readiness {
     consuming: Vec<(Lane, watch::Receiver<Option<String>>)>,
     publisher: Publisher,
-    ledger: Ledger,
+    dispatcher: Arc<Dispatcher>,
 }
 
 impl Readiness {
@@ -95,7 +101,8 @@ impl Readiness {
         if !self.publisher.is_connected() {
             problems.push("broker: no connection to publish retries and dead letters".to_owned());
         }
-        problems.extend(self.ledger.trouble().map(|trouble| format!("ledger: {trouble}")));
+        problems.extend(self.dispatcher.ledger.trouble().map(|trouble| format!("ledger: {trouble}")));
+        problems.extend(self.dispatcher.gateways.trouble());
         problems
     }
 }
@@ -149,6 +156,13 @@ impl Handle for Dispatch {
                 burial: report.burial,
             },
             Disposition::Abandon => Handled::Abandon,
+        }
+    }
+
+    async fn intake(&self) {
+        let begun = Instant::now();
+        while self.dispatcher.gateways.take_nothing() && begun.elapsed() < ONE_FOR_A_PROBE {
+            sleep(LOOK_AT_GATEWAYS).await;
         }
     }
 
@@ -215,8 +229,8 @@ impl Worker {
             (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let publisher = Publisher::start(broker.clone(), names.clone(), publisher_stop.clone(), &publishing);
         dispatcher.gateways.iter().for_each(telemetry::gateway_configured);
-        let ledger = dispatcher.ledger.clone();
-        let handler = Arc::new(Dispatch { dispatcher, jitter, random: SystemRandom::new() });
+        let handler =
+            Arc::new(Dispatch { dispatcher: Arc::clone(&dispatcher), jitter, random: SystemRandom::new() });
         let mut consuming = Vec::new();
         for lane in Lane::ALL {
             let (sender, receiver) = watch::channel(Some("not connected yet".to_owned()));
@@ -235,7 +249,7 @@ impl Worker {
             lane_tasks.spawn(consumer.run());
         }
         let bring = BringAgain { publisher: publisher.clone(), names, give_up: stop.hard.clone() };
-        let readiness = Readiness { consuming, publisher, ledger };
+        let readiness = Readiness { consuming, publisher, dispatcher };
         let worker = Self { lanes: lane_tasks, publishing, publisher_stop, stop, drain: config.drain.0 };
         (worker, readiness, bring)
     }

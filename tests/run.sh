@@ -7,8 +7,8 @@
 #                                  random faults, drawn from a seed, on two workers, a broker of three nodes, PostgreSQL, and
 #                                  gateways that misbehave; ten minutes unless told otherwise; a table at the end
 #
-# The end-to-end tests start RabbitMQ, PostgreSQL and Postfix of their own, on free ports of loopback. The three Debian
-# packages are installed where that is possible; their system services are not started.
+# The end-to-end tests start RabbitMQ, PostgreSQL and Postfix of their own, on free ports of loopback. They, SASL's password
+# tool, openssl and a DKIM verifier are Debian packages, installed where that is possible; their system services are not started.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -21,6 +21,10 @@ missing_packages() {
     [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || echo rabbitmq-server
     [ -x /usr/lib/postfix/sbin/master ] || echo postfix
     compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null || echo postgresql
+    [ -x /usr/sbin/saslpasswd2 ] || echo sasl2-bin
+    compgen -G '/usr/lib/*/sasl2/libplain.so' >/dev/null || echo libsasl2-modules
+    /usr/bin/python3 -c 'import dkim' 2>/dev/null || echo python3-dkim
+    command -v openssl >/dev/null || echo openssl
 }
 
 # Prints what to put before a command to run it as root; fails where nobody is asked for a password.

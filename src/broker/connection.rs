@@ -4,12 +4,13 @@ use std::future::Future;
 use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use lapin::{Channel, Connection, ConnectionProperties};
+use lapin::tcp::OwnedTLSConfig;
+use lapin::{Channel, Connection, ConnectionProperties, runtime};
 use tokio::time::{error::Elapsed, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{AmqpUrl, BrokerConfig, Names, OPERATION_TIMEOUT, topology};
-use crate::telemetry;
+use crate::{telemetry, tls};
 
 /// The handshake has no timeout of its own in lapin.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -23,6 +24,9 @@ pub enum BrokerError {
     /// The broker or the connection to it.
     #[error("{0}")]
     Lapin(#[from] lapin::Error),
+    /// Its certificate, or TLS at all.
+    #[error("{0}")]
+    Tls(String),
     /// No answer in time.
     #[error("no answer within {} s", OPERATION_TIMEOUT.as_secs())]
     Timeout(#[from] Elapsed),
@@ -55,7 +59,7 @@ pub(super) async fn supervise<F, Fut>(
     for url in config.urls.iter().cycle() {
         let connected = tokio::select! {
             () = stop.cancelled() => return,
-            connected = connect(role, url) => connected,
+            connected = connect(role, url, config) => connected,
         };
         let ended = match connected {
             Ok(connection) => {
@@ -88,10 +92,18 @@ fn pauses() -> impl Iterator<Item = Duration> {
         .build()
 }
 
-async fn connect(role: &str, url: &AmqpUrl) -> Result<Connection, BrokerError> {
+async fn connect(role: &str, url: &AmqpUrl, config: &BrokerConfig) -> Result<Connection, BrokerError> {
     let properties = ConnectionProperties::default().with_connection_name(format!("shirase {role}").into());
-    let connecting = Connection::connect_uri(url.uri.clone(), properties);
-    Ok(timeout(CONNECT_TIMEOUT, connecting).await??)
+    let trusted = config.ca.as_ref().map(|certificates| certificates.pem().to_owned());
+    let trusted = OwnedTLSConfig { cert_chain: trusted, ..OwnedTLSConfig::default() };
+    let runtime = runtime::default_runtime()?;
+    let connecting = Connection::connect_uri_with_config(url.uri.clone(), properties, trusted, runtime);
+    timeout(CONNECT_TIMEOUT, connecting).await?.map_err(|error| {
+        match tls::explain(&error, &url.uri.authority.host) {
+            Some(words) => BrokerError::Tls(words),
+            None => BrokerError::Lapin(error),
+        }
+    })
 }
 
 /// A channel on `connection`.
@@ -124,7 +136,7 @@ pub(super) async fn within<T>(operation: impl Future<Output = lapin::Result<T>>)
 pub(super) async fn connect_once(role: &str, config: &BrokerConfig) -> Result<Connection, BrokerError> {
     let mut last = BrokerError::Disconnected;
     for url in &config.urls {
-        match connect(role, url).await {
+        match connect(role, url, config).await {
             Ok(connection) => return Ok(connection),
             Err(error) => last = error,
         }

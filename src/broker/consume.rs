@@ -86,6 +86,9 @@ pub trait Handle: Send + Sync + 'static {
     /// What is left to do once a dead letter is in its queue.
     type Burial: Send;
 
+    /// Resolves when one more may be taken from the queue. What is not taken costs nobody anything.
+    fn intake(&self) -> impl Future<Output = ()> + Send;
+
     /// Works on one; everything about it is durable when this returns.
     fn handle(&self, delivered: Delivered) -> impl Future<Output = Handled<Self::Burial>> + Send;
 
@@ -156,6 +159,7 @@ impl<H: Handle> Consumer<H> {
             // The permit comes first: lapin's buffer is unbounded, and what is taken must be worked on.
             let next = async {
                 let permit = Arc::clone(permits).acquire_owned().await;
+                self.handler.intake().await;
                 (permit, timeout(IDLE_CHECK, deliveries.next()).await)
             };
             let (permit, delivery) = tokio::select! {

@@ -38,23 +38,28 @@ impl Check {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let house = House::load(self.config.config.as_deref())?;
         let mut checked = rehearse(&house)?;
+        let mut rates = Vec::new();
         match house.gateways() {
             Err(error) => checked.findings.push(error.to_string()),
-            Ok(gateways) if self.connect => checked.findings.extend(connections(&house, &gateways).await),
-            Ok(_) => {}
+            Ok(gateways) => {
+                rates = divided(&gateways);
+                if self.connect {
+                    checked.findings.extend(connections(&house, &gateways).await);
+                }
+            }
         }
-        self.report(&house, &checked)?;
+        self.report(&house, &checked, &rates)?;
         Ok(if checked.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
     }
 
-    fn report(&self, house: &House, checked: &Rehearsal) -> std::io::Result<()> {
+    fn report(&self, house: &House, checked: &Rehearsal, rates: &[String]) -> std::io::Result<()> {
         let mut out = stdout().lock();
         let (types, Rehearsal { findings, messages, sms, long_sms }) =
             (house.catalog.iter().count(), checked);
         if self.json {
             let report = json!({
                 "types": types, "messages": messages, "template_version": house.templates.version(),
-                "sms": sms, "sms_of_several_segments": long_sms, "findings": findings
+                "sms": sms, "sms_of_several_segments": long_sms, "rates": rates, "findings": findings
             });
             return writeln!(out, "{report}");
         }
@@ -66,6 +71,9 @@ impl Check {
             let count = long_sms.len();
             writeln!(out, "note: {count} of {sms} SMS take more than one segment: {}", long_sms.join(", "))?;
         }
+        for rate in rates {
+            writeln!(out, "note: {rate}")?;
+        }
         let connected = if self.connect { ", connections" } else { "" };
         let verdict = match findings.len() {
             0 => "in order".to_owned(),
@@ -73,6 +81,15 @@ impl Check {
         };
         writeln!(out, "configuration, {types} event types, {messages} messages{connected}: {verdict}")
     }
+}
+
+/// What is left of each rate for one worker, where several share it.
+fn divided(gateways: &Gateways) -> Vec<String> {
+    let shared = gateways.iter().filter_map(|it| Some((it.name(), it.rate()?)));
+    shared
+        .filter(|(_, rate)| rate.replicas.get() > 1)
+        .map(|(name, rate)| format!("rate_per_second of {name}: {rate}"))
+        .collect()
 }
 
 async fn connections(house: &House, gateways: &Gateways) -> Vec<String> {

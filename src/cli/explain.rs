@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use super::house::House;
 use super::{ConfigArg, NOT_IN_ORDER, examples};
 use crate::clock::Clock;
-use crate::dispatch::DeadReason;
+use crate::dispatch::{DeadReason, reference};
 use crate::event::{Event, Given, RawEvent, decode, peek};
-use crate::gateway::{RelayConfig, SmsGatewayConfig};
+use crate::gateway::SmsGatewayConfig;
 use crate::plan::{Address, Notification, Plan, plan};
 use crate::template::{Message, segments};
 
@@ -79,7 +79,7 @@ fn explain(house: &House, raw: &RawEvent) -> Value {
                     let routes = notifications
                         .iter()
                         .zip(&rendered)
-                        .map(|(one, rendered)| route(house, one, &rendered.message));
+                        .map(|(one, rendered)| route(house, &event, one, &rendered.message));
                     explained["notifications"] = routes.collect();
                     ("send", Value::Null)
                 }
@@ -99,16 +99,19 @@ fn phone(event: &Event) -> String {
     }
 }
 
-fn route(house: &House, notification: &Notification, message: &Message) -> Value {
+fn route(house: &House, event: &Event, notification: &Notification, message: &Message) -> Value {
     let channel = notification.address.channel();
+    let reference = reference(&event.key(), &notification.target());
     let (gateways, size): (Vec<Value>, _) = match message {
         Message::Sms { text } => {
-            let as_sent = |gateway| gateway_with(gateway, text);
-            (house.config.sms.gateways.iter().map(as_sent).collect(), Some(segments(text)))
+            let sms = &house.config.sms;
+            let named = |name: &str| sms.gateways.iter().find(|gateway| gateway.common.name == name);
+            let in_order = sms.order(&reference).into_iter().filter_map(named);
+            (in_order.map(|gateway| gateway_with(gateway, text)).collect(), Some(segments(text)))
         }
         Message::Email { .. } => {
-            let relay = |relay: &RelayConfig| json!({"name": relay.name});
-            (house.config.email.relays.iter().map(relay).collect(), None)
+            let in_order = house.config.email.order(&reference).into_iter();
+            (in_order.map(|name| json!({"name": name})).collect(), None)
         }
     };
     let names: Vec<&Value> = gateways.iter().map(|gateway| &gateway["name"]).collect();

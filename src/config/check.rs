@@ -10,9 +10,9 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use super::layers::Layers;
-use super::{Config, Secret, Span, TextValue};
+use super::{Certificates, Config, Secret, Span, TextValue};
 use crate::broker::AmqpUrl;
-use crate::gateway::{GatewayUrl, Mailbox, RelayUrl};
+use crate::gateway::{BreakerConfig, GatewayUrl, Mailbox, RelayUrl, ReturnPath};
 use crate::ledger::LedgerUrl;
 
 /// One thing that is wrong.
@@ -54,14 +54,16 @@ impl fmt::Display for ConfigError {
 type FormatCheck = fn(&str) -> Option<String>;
 
 /// Every format that the schema names. A name that is missing here fails the schema's compilation, hence every test.
-const FORMATS: [(&str, FormatCheck); 7] = [
+const FORMATS: [(&str, FormatCheck); 9] = [
     (Span::FORMAT, Span::problem),
     (Secret::FORMAT, Secret::problem),
+    (Certificates::FORMAT, Certificates::problem),
     (AmqpUrl::FORMAT, AmqpUrl::problem),
     (LedgerUrl::FORMAT, LedgerUrl::problem),
     (GatewayUrl::FORMAT, GatewayUrl::problem),
     (RelayUrl::FORMAT, RelayUrl::problem),
     (Mailbox::FORMAT, Mailbox::problem),
+    (ReturnPath::FORMAT, ReturnPath::problem),
 ];
 
 /// The configuration's JSON Schema, without references.
@@ -173,6 +175,8 @@ fn across(config: &Config) -> Vec<(String, String)> {
         let below = |(key, message): (String, String)| (format!("sms.gateways.{index}.{key}"), message);
         problems.extend(gateway.problems().into_iter().map(below));
     }
+    let below = |(key, message): (String, String)| (format!("email.{key}"), message);
+    problems.extend(config.email.problems().into_iter().map(below));
     for (key, name) in
         [("broker.prefix", &config.broker.prefix), ("broker.exchange", &config.broker.exchange)]
     {
@@ -202,6 +206,10 @@ fn times(config: &Config) -> Vec<(String, String)> {
             problems.push((key, "is nothing: every attempt would fail; give it some seconds".to_owned()));
         }
     }
+    for (key, breaker) in breakers(config) {
+        let below = |(name, message)| (format!("{key}.breaker.{name}"), message);
+        problems.extend(breaker.problems().into_iter().map(below));
+    }
     // A notification and its fallback each go through the whole schedule; both must be remembered until then.
     let schedule: Duration = config.retry.schedule.iter().map(|step| step.0).sum();
     if config.ledger.retention.0 <= schedule * 2 {
@@ -210,6 +218,13 @@ fn times(config: &Config) -> Vec<(String, String)> {
         problems.push(("ledger.retention".to_owned(), message.to_owned()));
     }
     problems
+}
+
+fn breakers(config: &Config) -> impl Iterator<Item = (String, BreakerConfig)> {
+    let gateways = config.sms.gateways.iter().enumerate();
+    let gateways = gateways.map(|(index, it)| (format!("sms.gateways.{index}"), it.common.breaker));
+    let relays = config.email.relays.iter().enumerate();
+    gateways.chain(relays.map(|(index, it)| (format!("email.relays.{index}"), it.breaker)))
 }
 
 fn path_of(key: &str) -> Vec<String> {

@@ -245,3 +245,51 @@ sender = \"BANK\"
     let error = load(text, &[]).expect_err("a problem");
     assert!(error.contains("sms.gateways.0.application_id: is one of: "), "{error}");
 }
+
+#[test]
+fn what_is_wrong_with_keys_and_certificates_is_named_by_its_key_and_never_shown() {
+    let relay = "[[email.relays]]\nname = \"r\"\nurl = \"smtp://127.0.0.1:25\"\n";
+    let text =
+        format!("[broker]\nca = \"sEcReT\"\n[email]\nreturn_path = \"bounce\"\n{relay}ca = \"sEcReT\"\n");
+    let forms = load(&text, &[]).expect_err("wrong");
+    for key in ["broker.ca: holds no", "email.return_path: is no", "email.relays.0.ca: holds no"] {
+        assert!(forms.contains(key), "{key}: {forms}");
+    }
+    let signing = "[email.dkim]\ndomain = \"example.jp\"\nselector = \"s 1\"\nprivate_key = \"sEcReT\"\n";
+    let values = load(&format!("{signing}{relay}client_name = \"a\\r\\nb\"\n"), &[]).expect_err("wrong");
+    for key in [
+        "email.dkim.selector: is no selector",
+        "email.dkim.private_key: is no private key",
+        "email.relays.0.client_name: is no host name",
+    ] {
+        assert!(values.contains(key), "{key}: {values}");
+    }
+    assert!(!format!("{forms}{values}").contains("sEcReT"), "{forms}\n{values}");
+}
+
+#[test]
+fn a_breaker_and_limits_that_cannot_be_are_named_with_their_keys() {
+    let text = "\
+[worker]
+replicas = 0
+[[sms.gateways]]
+name = \"a\"
+kind = \"http\"
+url = \"http://127.0.0.1:1/\"
+weight = 1001
+breaker = { attempts = 0, slw = \"1s\" }
+";
+    let error = load(text, &[]).expect_err("many problems");
+    for expected in [
+        "house.toml:2: worker.replicas: ",
+        "house.toml:7: sms.gateways.0.weight: ",
+        "house.toml:8: sms.gateways.0.breaker.attempts: ",
+        "house.toml:8: sms.gateways.0.breaker.slw: is not a key; did you mean `slow`?",
+    ] {
+        assert!(error.contains(expected), "{expected}\nis not in\n{error}");
+    }
+    let never =
+        "[[email.relays]]\nname = \"r\"\nurl = \"smtp://127.0.0.1:25\"\nbreaker = { open_for = \"0s\" }\n";
+    let error = load(never, &[]).expect_err("a problem");
+    assert!(error.contains("email.relays.0.breaker.open_for: is nothing"), "{error}");
+}

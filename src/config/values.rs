@@ -5,6 +5,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 /// A value that the configuration writes as text. Its format is part of the configuration's schema, so that all values
 /// are checked together and each problem is reported with its key.
@@ -121,9 +124,65 @@ impl FromStr for Secret {
 
 text_value!(Secret, "secret");
 
+/// Certificates (PEM) of a private authority, to be trusted beside the system's.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Certificates {
+    pem: String,
+    der: Vec<CertificateDer<'static>>,
+}
+
+impl Certificates {
+    /// As they were given.
+    pub fn pem(&self) -> &str {
+        &self.pem
+    }
+
+    /// Each of them: at least one.
+    pub fn der(&self) -> &[CertificateDer<'static>] {
+        &self.der
+    }
+}
+
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Certificates({})", self.der.len())
+    }
+}
+
+/// A text without a certificate, or with one that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("holds no certificate that can be read; give them in PEM form (-----BEGIN CERTIFICATE-----)")]
+pub struct CertificatesError;
+
+impl FromStr for Certificates {
+    type Err = CertificatesError;
+
+    fn from_str(pem: &str) -> Result<Self, CertificatesError> {
+        let der: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+        let der = der.ok().filter(|found| !found.is_empty()).ok_or(CertificatesError)?;
+        let mut roots = RootCertStore::empty();
+        let readable = der.iter().all(|certificate| roots.add(certificate.clone()).is_ok());
+        if readable { Ok(Self { pem: pem.to_owned(), der }) } else { Err(CertificatesError) }
+    }
+}
+
+text_value!(Certificates, "certificates");
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn certificates_are_at_least_one_and_each_is_readable() {
+        let made = || rcgen::generate_simple_self_signed(["x.example.jp".to_owned()]).expect("a certificate");
+        let (one, key) = (made().cert.pem(), made().signing_key.serialize_pem());
+        let both: Certificates = format!("{one}\n{}", made().cert.pem()).parse().expect("two");
+        assert_eq!(both.der().len(), 2);
+        let broken = one.replacen("MII", "AAA", 1);
+        for text in ["", "x", key.as_str(), broken.as_str(), &format!("{one}\n{broken}")] {
+            assert_eq!(text.parse::<Certificates>(), Err(CertificatesError), "{text}");
+        }
+    }
 
     #[test]
     fn spans_are_a_number_and_a_unit() {

@@ -9,9 +9,9 @@ use super::pass::{Outcome, Pass, Tenure};
 use super::verdict::{Pause, Situation, Verdict};
 use super::{DeadReason, Dispatcher, Journey, NotificationReport, NotificationResult};
 use crate::crash::{self, Point};
-use crate::gateway::{Class, Gateway, OnUnknown};
+use crate::gateway::{Class, Failure, Gateway, OnUnknown, Reason};
 use crate::ledger::{EventState, Grant, Held, Keep, LedgerClosed, Settle, SettleAnswer, Settled};
-use crate::plan::Notification;
+use crate::plan::{Channel, Notification};
 use crate::telemetry;
 use crate::template::Rendered;
 
@@ -171,13 +171,9 @@ impl Dispatcher {
                 report.gateway = Some(gateway.clone());
                 report.reason = Some(failure.reason.as_str().into());
                 report.detail = Some(failure.detail.clone());
-                let verdict = self
-                    .with_open_fallback(situation, job)
-                    .verdict(&self.schedule, Pause::Untried { wait: *wait });
-                report.result = match verdict {
-                    Verdict::Later { .. } => NotificationResult::Retry,
-                    _ => NotificationResult::Failed,
-                };
+                let situation = self.with_open_fallback(situation, job);
+                let verdict = situation.verdict(&self.schedule, Pause::Untried { wait: *wait });
+                report.result = untried(failure, verdict);
                 verdict
             }
             Outcome::Failed { gateway, failure, receipt } => {
@@ -253,7 +249,10 @@ impl Dispatcher {
             uncounted: matches!(ending.verdict, Verdict::Later { counted: false, .. }),
             close: (journey.alone && ending.verdict == Verdict::Told).then_some(EventState::Done),
             keep: self.kept(journey, job, outcome),
-            found_by_provider_id: self.teller(job, outcome).is_some(),
+            // A bounce always names our reference.
+            found_by_provider_id: self
+                .teller(job, outcome)
+                .is_some_and(|gateway| gateway.channel() == Channel::Sms),
         }
     }
 
@@ -276,6 +275,14 @@ impl Dispatcher {
         let left = Duration::try_from(journey.event.deadline.duration_since(self.clock.now())).ok()?;
         let sealed = journey.pseudonyms.seal(journey.raw.pack(), &journey.record.key);
         Some(Box::new(Keep { sealed, wait: self.keep_for.min(left) }))
+    }
+}
+
+fn untried(failure: &Failure, verdict: Verdict) -> NotificationResult {
+    match verdict {
+        Verdict::Later { .. } if failure.reason == Reason::OwnLimit => NotificationResult::Retry,
+        Verdict::Later { .. } => NotificationResult::Waiting,
+        Verdict::Told | Verdict::GivenUp(_) => NotificationResult::Failed,
     }
 }
 

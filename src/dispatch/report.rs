@@ -73,6 +73,8 @@ pub enum NotificationResult {
     Busy,
     /// Later.
     Retry,
+    /// Later, and not tried: every gateway of the channel is failing or wants to be left alone.
+    Waiting,
     /// Nobody knows.
     Unknown,
     /// Given up on this channel.
@@ -82,6 +84,14 @@ pub enum NotificationResult {
 }
 
 impl NotificationResult {
+    /// Nothing more will become of it.
+    pub(super) fn is_final(self) -> bool {
+        match self {
+            Self::Accepted | Self::Duplicate | Self::Failed | Self::Expired => true,
+            Self::Busy | Self::Retry | Self::Waiting | Self::Unknown => false,
+        }
+    }
+
     /// The label.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -89,6 +99,7 @@ impl NotificationResult {
             Self::Duplicate => "duplicate",
             Self::Busy => "busy",
             Self::Retry => "retry",
+            Self::Waiting => "waiting",
             Self::Unknown => "unknown",
             Self::Failed => "failed",
             Self::Expired => "expired",
@@ -97,6 +108,13 @@ impl NotificationResult {
 }
 
 impl Report {
+    /// All that is still to be told waits for gateways.
+    pub fn waits_for_a_gateway(&self) -> bool {
+        let mut open =
+            self.notifications.iter().map(|one| one.result).filter(|result| !result.is_final()).peekable();
+        open.peek().is_some() && open.all(|result| result == NotificationResult::Waiting)
+    }
+
     pub(super) fn new(incoming: &Incoming, event_type: String, disposition: Disposition) -> Self {
         let event_id = peek(&incoming.raw).0;
         let attempts = incoming.attempts.saturating_add(1);

@@ -126,7 +126,7 @@ enum State {
         until: Instant,
     },
     Probing(Ticket),
-    /// As many at once as `allowed`, of which so many were `answered`.
+    /// As many at once as `allowed`, and so many `answered`, since that is so.
     Returning {
         since: Instant,
         allowed: u32,
@@ -141,7 +141,7 @@ pub(super) struct Breaker {
     full: u32,
     state: State,
     outage: Option<Outage>,
-    /// In a row, since it was closed the last time.
+    /// In a row, without an answer between them.
     openings: u32,
     window: Window,
     /// Faults since the last answer.
@@ -221,7 +221,7 @@ impl Breaker {
         match sign {
             Sign::Answered => self.answered(ticket, begun, now),
             Sign::Throttled(wait) => {
-                let hold = wait.map(|wait| now + wait.min(LONGEST_HOLD));
+                let hold = wait.filter(|_| self.rules.enabled).map(|wait| now + wait.min(LONGEST_HOLD));
                 self.held_until = self.held_until.max(hold);
                 self.is_there(now);
                 if self.state == State::Probing(ticket) {
@@ -245,12 +245,9 @@ impl Breaker {
     pub fn look(&mut self, now: Instant) {
         match self.state {
             State::Probing(probe) if self.hangs(probe, now) => self.open(Reason::Timeout, now),
-            State::Returning { allowed, .. }
-                if self.hanging(now) >= self.rules.attempts.min(allowed) as usize =>
-            {
+            State::Closed | State::Returning { .. } if self.is_failing(now) => {
                 self.open(Reason::Timeout, now);
             }
-            State::Closed if self.is_failing(now) => self.open(Reason::Timeout, now),
             _ => {}
         }
     }
@@ -299,20 +296,22 @@ impl Breaker {
 
     fn comes_back(&mut self, now: Instant) {
         self.fresh = self.next;
+        // It is there: should it fail again, it is tried again soon.
+        self.openings = 0;
         self.returns(now, 1, 1, now);
     }
 
-    /// Twice as many at once whenever all that were allowed at once have been answered.
+    /// Twice as many at once whenever all that were allowed at once have been answered. Where little is sent, a while
+    /// without a fault says as much.
     fn returns(&mut self, since: Instant, allowed: u32, answered: u32, now: Instant) {
-        let (allowed, answered) =
-            if answered >= allowed { (allowed.saturating_mul(2), 0) } else { (allowed, answered) };
-        // Where little is sent, time without a fault says as much as many answers.
         let long_enough = now.saturating_duration_since(since) >= self.rules.window.0;
-        if allowed > self.full || long_enough {
-            (self.state, self.outage, self.openings) = (State::Closed, None, 0);
+        if answered < allowed && !long_enough {
+            self.state = State::Returning { since, allowed, answered };
+        } else if allowed.saturating_mul(2) > self.full {
+            (self.state, self.outage) = (State::Closed, None);
             self.window.clear();
         } else {
-            self.state = State::Returning { since, allowed, answered };
+            self.state = State::Returning { since: now, allowed: allowed.saturating_mul(2), answered: 0 };
         }
     }
 
@@ -324,9 +323,8 @@ impl Breaker {
         self.row = self.row.saturating_add(1);
         self.window.add(now, true);
         let opens = match self.state {
-            State::Closed => self.is_failing(now),
+            State::Closed | State::Returning { .. } => self.is_failing(now),
             State::Probing(probe) => probe == ticket,
-            State::Returning { .. } => true,
             State::Open { .. } => false,
         };
         if opens {
@@ -367,7 +365,9 @@ impl Breaker {
         let (attempts, failed) = (attempts.saturating_add(hanging), failed.saturating_add(hanging));
         let enough = self.rules.attempts;
         let half = attempts >= enough && failed.saturating_mul(2) >= attempts;
-        half || self.row.saturating_add(hanging) >= enough
+        // One that has only just been probed has to do better than fail more than it works.
+        let returns_failing = self.state != State::Closed && failed.saturating_mul(2) > attempts;
+        half || returns_failing || self.row.saturating_add(hanging) >= enough
     }
 
     /// How many attempts hang, while none was answered since they began.
@@ -378,7 +378,7 @@ impl Breaker {
     fn hangs(&self, ticket: Ticket, now: Instant) -> bool {
         let begun = self.in_flight.get(&ticket).copied().flatten();
         begun.is_some_and(|begun| {
-            self.is_too_long(begun, now) && self.last_answer.is_none_or(|answer| answer < begun)
+            self.is_too_long(begun, now) && self.last_answer.is_none_or(|answer| answer <= begun)
         })
     }
 

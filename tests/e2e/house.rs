@@ -42,7 +42,7 @@ pub struct House {
     pub amqp: Amqp,
     broker_urls: Vec<String>,
     gateways: Vec<String>,
-    relay: String,
+    relays: Vec<String>,
     relay_lines: String,
     sections: BTreeMap<&'static str, Vec<String>>,
 }
@@ -66,7 +66,7 @@ impl House {
             amqp: Amqp::new(&urls[0]),
             broker_urls: urls.to_vec(),
             gateways: vec![format!("http://127.0.0.1:{nobody}/sms")],
-            relay: format!("smtp://127.0.0.1:{nobody}"),
+            relays: vec![format!("smtp://127.0.0.1:{nobody}")],
             relay_lines: String::new(),
             sections: BTreeMap::new(),
         }
@@ -82,8 +82,13 @@ impl House {
         self
     }
 
-    pub fn relay(mut self, url: &str) -> Self {
-        self.relay = url.to_owned();
+    pub fn relay(self, url: &str) -> Self {
+        self.relays(&[url.to_owned()])
+    }
+
+    /// SMTP relays, tried in order: `mta`, `mta-2`, ...
+    pub fn relays(mut self, urls: &[String]) -> Self {
+        self.relays = urls.to_vec();
         self
     }
 
@@ -108,6 +113,13 @@ impl House {
         self.set("gateway", &format!("timeout = \"{timeout}\""))
     }
 
+    /// Keys of the breaker of every gateway and relay.
+    pub fn breakers(mut self, keys: &str) -> Self {
+        let line = format!("breaker = {{ {keys} }}");
+        self.relay_lines.push_str(&format!("{line}\n"));
+        self.set("gateway", &line)
+    }
+
     /// Another worker for the same queues, gateways and ledger; for a shared ledger only.
     pub fn twin(&self) -> Self {
         Self {
@@ -116,7 +128,7 @@ impl House {
             amqp: Amqp::new(&self.broker_urls[0]),
             broker_urls: self.broker_urls.clone(),
             gateways: self.gateways.clone(),
-            relay: self.relay.clone(),
+            relays: self.relays.clone(),
             relay_lines: self.relay_lines.clone(),
             sections: self.sections.clone(),
         }
@@ -140,7 +152,7 @@ impl House {
     }
 
     pub fn config(&self) -> String {
-        let Self { name, http, broker_urls, relay, relay_lines, .. } = self;
+        let Self { name, http, broker_urls, relays, relay_lines, .. } = self;
         let mut config = String::new();
         let mut sections = self.sections.clone();
         let broker = sections.entry("broker").or_default();
@@ -158,8 +170,11 @@ impl House {
             )
             .expect("a string");
         }
-        write!(config, "[[email.relays]]\nname = \"mta\"\nurl = \"{relay}\"\n{relay_lines}")
-            .expect("a string");
+        for (index, url) in relays.iter().enumerate() {
+            let name = if index == 0 { "mta".to_owned() } else { format!("mta-{}", index + 1) };
+            write!(config, "[[email.relays]]\nname = \"{name}\"\nurl = \"{url}\"\n{relay_lines}")
+                .expect("a string");
+        }
         config
     }
 

@@ -8,15 +8,20 @@
 //! - `vendors`: the kinds twilio, vonage and infobip over real HTTP
 //! - `http_kind`: what a house can configure of kind `http`
 //! - `operation`: `check --connect` and `send-test`, before a gateway goes into operation
+//! - `bounce`: `shirase bounce` at the end of a mail system's pipe
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `route_text`: texts as a route can carry them
 //! - `receipts`: what gateways say later, over HTTP
+//! - `breaker`: gateways in trouble, and back again
 //! - `ledger`: the ledger's suite, on SQLite
+//! - `smtp`: the dialogue with a relay, and what can go wrong at each of its stages
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `house`, `script`: what they are made of
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bounce;
+mod breaker;
 mod certificates;
 mod commands;
 mod conformance;
@@ -31,6 +36,7 @@ mod receipts;
 mod route_text;
 mod sandbox;
 mod script;
+mod smtp;
 mod snapshots;
 #[path = "../suites/ledger.rs"]
 mod suite;

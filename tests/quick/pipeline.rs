@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shirase::assets::{EMBEDDED, Files};
-use shirase::clock::Clock;
+use shirase::clock::{Clock, Steady};
 use shirase::config::{Config, Span};
 use shirase::dispatch::{
     DeadReason, Dispatcher, Disposition, Incoming, NotificationReport, NotificationResult, Report, Revive,
@@ -44,7 +44,7 @@ async fn world_at(clock: Clock, templates: TemplateSet, change: impl FnOnce(&mut
 }
 
 /// With a clock for deadlines and one for leases, as in production.
-async fn world_with(
+pub async fn world_with(
     clock: Clock,
     ledger_clock: &Clock,
     templates: TemplateSet,
@@ -63,7 +63,8 @@ async fn world_with(
         catalog: house::CATALOG.clone(),
         templates,
         gateways: Gateways::new(&config.sms, &config.email, receipts)
-            .unwrap_or_else(|error| panic!("{error}")),
+            .unwrap_or_else(|error| panic!("{error}"))
+            .timed_by(&steady(ledger_clock)),
         ledger: Ledger::open(&config.ledger, ledger_clock).unwrap_or_else(|error| panic!("{error}")),
         clock,
         brand: config.brand,
@@ -76,8 +77,14 @@ async fn world_with(
     World { dispatcher: Arc::new(dispatcher), sandbox, hands: Hands::default() }
 }
 
+/// Time that passes as this clock says.
+fn steady(clock: &Clock) -> Steady {
+    let (clock, from, start) = (clock.clone(), clock.now(), Instant::now());
+    Steady::from_fn(move || start + Duration::try_from(clock.now().duration_since(from)).unwrap_or_default())
+}
+
 /// These servers instead of the sandbox's SMS gateway, tried in this order.
-fn sms_through(config: &mut Config, servers: &[&Http]) {
+pub fn sms_through(config: &mut Config, servers: &[&Http]) {
     let template = config.sms.gateways.remove(0);
     config.sms.gateways = servers
         .iter()
@@ -92,14 +99,14 @@ fn sms_through(config: &mut Config, servers: &[&Http]) {
         .collect();
 }
 
-fn http(gateway: &mut SmsGatewayConfig) -> &mut HttpGatewayConfig {
+pub fn http(gateway: &mut SmsGatewayConfig) -> &mut HttpGatewayConfig {
     match &mut gateway.kind {
         SmsKindConfig::Http(http) => http,
         other => panic!("{other:?}"),
     }
 }
 
-fn mail_through(config: &mut Config, server: &Smtp) {
+pub fn mail_through(config: &mut Config, server: &Smtp) {
     config.email.relays[0].url = server.url().parse().expect("a URL");
     config.email.relays[0].timeout = Span(Duration::from_secs(2));
 }
@@ -130,7 +137,7 @@ impl World {
 }
 
 /// An example as an event that has just happened.
-fn event(event_type: &str, number: usize) -> Value {
+pub fn event(event_type: &str, number: usize) -> Value {
     house::envelope(event_type, "01QUICK", house::time(), &house::example(event_type, number))
 }
 
@@ -149,7 +156,7 @@ fn code() -> Value {
 }
 
 /// `sms accepted`, `email retry`, in the report's order.
-fn results(report: &Report) -> Vec<String> {
+pub fn results(report: &Report) -> Vec<String> {
     let result =
         |one: &NotificationReport| format!("{}.{} {}", one.contact, one.channel, one.result.as_str());
     report.notifications.iter().map(result).collect()
@@ -171,11 +178,11 @@ fn assert_dead(report: &Report, expected: DeadReason) {
     }
 }
 
-fn retry(seconds: u64, attempts: u32) -> Disposition {
+pub fn retry(seconds: u64, attempts: u32) -> Disposition {
     Disposition::Retry { delay: Duration::from_secs(seconds), attempts }
 }
 
-fn echo(status: u16) -> Reply {
+pub fn echo(status: u16) -> Reply {
     answer(status, &[], "{}")
 }
 

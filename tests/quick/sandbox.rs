@@ -20,7 +20,7 @@ use crate::house::{self, Desk, Findings};
 use crate::support::{Guard, Scratch, eventually, free_port, http_get, try_http_get};
 
 /// Beyond the gateways' patience.
-const TOO_LATE: Duration = Duration::from_secs(4);
+const TOO_LATE: Duration = Duration::from_secs(TIMEOUT.as_secs() + 2);
 
 /// For a process to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -18,6 +18,8 @@ pub enum Reply {
     SayAndClose(String),
     /// Writes the first, a moment later the second, and closes.
     SayThenClose(String, String),
+    /// Writes this a while later and goes on.
+    SayLate(Duration, String),
     /// Neither answers nor closes.
     Silence,
 }
@@ -53,6 +55,7 @@ pub struct Http {
     pub port: u16,
     requests: Arc<Mutex<Vec<Request>>>,
     connections: Arc<AtomicUsize>,
+    at_once: Arc<Mutex<Vec<usize>>>,
 }
 
 impl Http {
@@ -63,26 +66,45 @@ impl Http {
             (Arc::default(), Arc::<AtomicUsize>::default(), Arc::new(script));
         let kept: Arc<Mutex<Vec<Request>>> = Arc::clone(&requests);
         let counted = Arc::clone(&connections);
+        let at_once = Arc::<Mutex<Vec<usize>>>::default();
+        let (seen, open) = (Arc::clone(&at_once), Arc::<AtomicUsize>::default());
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 counted.fetch_add(1, Ordering::Relaxed);
                 let (kept, script) = (Arc::clone(&kept), Arc::clone(&script));
+                let (seen, open) = (Arc::clone(&seen), Arc::clone(&open));
                 tokio::spawn(async move {
                     let mut stream = BufReader::new(stream);
                     while let Some(request) = read_request(&mut stream).await {
                         let number = {
                             let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
                             kept.push(request.clone());
+                            seen.lock()
+                                .unwrap_or_else(PoisonError::into_inner)
+                                .push(open.fetch_add(1, Ordering::SeqCst) + 1);
                             kept.len() - 1
                         };
-                        if !reply(stream.get_mut(), script(&request, number)).await {
+                        let mut said = script(&request, number);
+                        if let Reply::SayLate(delay, text) = said {
+                            tokio::time::sleep(delay).await;
+                            said = Reply::Say(text);
+                        }
+                        // Before the answer: with it in hand the client may ask again at once.
+                        open.fetch_sub(1, Ordering::SeqCst);
+                        if !reply(stream.get_mut(), said).await {
                             return;
                         }
                     }
                 });
             }
         });
-        Self { port, requests, connections }
+        Self { port, requests, connections, at_once }
+    }
+
+    /// For each request, how many were without an answer when it came, itself included. Those to which there is none
+    /// ([`Reply::Silence`]) do not count.
+    pub fn at_once(&self) -> Vec<usize> {
+        self.at_once.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Always the same.
@@ -126,6 +148,10 @@ async fn reply(stream: &mut TcpStream, reply: Reply) -> bool {
         Reply::Say(text) => return stream.write_all(text.as_bytes()).await.is_ok(),
         Reply::SayAndClose(text) => (text, None),
         Reply::SayThenClose(text, more) => (text, Some(more)),
+        Reply::SayLate(delay, text) => {
+            tokio::time::sleep(delay).await;
+            return stream.write_all(text.as_bytes()).await.is_ok();
+        }
         Reply::Silence => {
             tokio::time::sleep(Duration::from_secs(600)).await;
             return false;
@@ -145,7 +171,10 @@ async fn reply(stream: &mut TcpStream, reply: Reply) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     Greeting,
+    /// Offer what is wanted here: the friendly relay knows no extensions.
     Ehlo,
+    StartTls,
+    Auth,
     Mail,
     Rcpt,
     Data,
@@ -168,7 +197,7 @@ impl Smtp {
         let (mails, connections) = (Arc::default(), Arc::<AtomicUsize>::default());
         let kept: Arc<Mutex<Vec<(String, String)>>> = Arc::clone(&mails);
         let counted = Arc::clone(&connections);
-        let reached: Arc<[AtomicUsize; 6]> = Arc::default();
+        let reached: Arc<[AtomicUsize; 8]> = Arc::default();
         let script = Arc::new(script);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
@@ -219,6 +248,8 @@ async fn session(
         let line = read_line(&mut stream).await?;
         let (stage, friendly) = match line.split([' ', ':']).next()? {
             "EHLO" => (Stage::Ehlo, "250 script"),
+            "STARTTLS" => (Stage::StartTls, "220 2.0.0 Go on"),
+            "AUTH" => (Stage::Auth, "235 2.7.0 Welcome"),
             "MAIL" => (Stage::Mail, "250 2.1.0 Ok"),
             "RCPT" => (Stage::Rcpt, "250 2.1.5 Ok"),
             "DATA" => (Stage::Data, "354 Go on"),

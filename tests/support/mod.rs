@@ -4,16 +4,20 @@
 //! - [`RabbitCluster`]: three such nodes that are one broker
 //! - [`Postfix`]: an SMTP relay that keeps every mail in a maildir, for tests to read back
 //! - [`Postgres`]: a database server, with TLS if need be
+//! - [`Authority`]: certificates made on the spot
+//! - [`DkimKey`], [`dkim_verifies`]: keys as a house makes them, and a verifier that is not ours
 //! - [`Worker`]: the shipped binary as a process, with a configuration file
 //! - [`Scratch`] and [`Guard`]: why nothing is left behind, whatever becomes of the test process
 //! - [`eventually`], [`within`], [`http_get`], [`free_port`]: the small things around them
 //!
-//! A test binary says `mod support;` and needs nothing but `std`.
+//! A test binary says `mod support;` and needs `std`, and rcgen for certificates.
 
 #![allow(dead_code, reason = "several test binaries share this folder and each uses a part of it")]
 #![allow(unused_imports, reason = "as above: the names below are for whoever needs them")]
 #![allow(clippy::disallowed_methods, reason = "tests wait for real processes: by the real clock")]
 
+mod certificates;
+mod dkim;
 mod guard;
 mod http;
 mod ports;
@@ -27,10 +31,12 @@ mod scratch;
 mod wait;
 mod worker;
 
+pub use certificates::Authority;
+pub use dkim::{DkimKey, dkim_verifies};
 pub use guard::Guard;
 pub use http::{http_get, http_post, try_http_get};
 pub use ports::free_port;
-pub use postfix::Postfix;
+pub use postfix::{Bounced, PASSWORD, Postfix, Submission, USER};
 pub use postgres::Postgres;
 pub use rabbitmq::RabbitMq;
 pub use rabbitmq_cluster::RabbitCluster;

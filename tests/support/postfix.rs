@@ -36,9 +36,29 @@ retry    unix       - - n -    - error
 virtual  unix       - n n -    - virtual
 anvil    unix       - - n -    1 anvil
 postlog  unix-dgram n - n -    1 postlogd
+tlsmgr   unix       - - n 1000? 1 tlsmgr
 ";
 
-/// An SMTP server on loopback that keeps the mails for `example.jp`, `example.com` and `docomo.ne.jp` in a maildir.
+/// What an authenticated client of [`Postfix::start_submission`] says.
+pub const USER: &str = "shirase@example.test";
+pub const PASSWORD: &str = "p+ss/w@rd: x";
+
+/// The ports of [`Postfix::start_submission`].
+pub struct Submission {
+    /// STARTTLS, then AUTH, or nothing is taken.
+    pub starttls: u16,
+    /// The same with TLS from the first byte.
+    pub smtps: u16,
+}
+
+/// Where mails for a domain go: the domain, and a line of `master.cf` that makes its transport, called `bounced`.
+pub struct Bounced<'a> {
+    pub domain: &'a str,
+    pub pipe: &'a str,
+}
+
+/// An SMTP server on loopback that keeps the mails for `example.jp`, `example.com`, `docomo.ne.jp` and `ezweb.ne.jp` in a
+/// maildir.
 ///
 /// Recipients `refused@...` get `550 5.1.1` and `later@...` get `450 4.2.0`; other domains `554 5.7.1`. Nothing ever
 /// leaves the machine, and a Postfix of the system is neither used nor disturbed.
@@ -51,6 +71,39 @@ pub struct Postfix {
 impl Postfix {
     /// Starts the relay and waits until it greets.
     pub fn start() -> Self {
+        Self::start_with("", |_, _| String::new())
+    }
+
+    /// As [`Self::start`], and also takes mails for anywhere from [`USER`] with [`PASSWORD`], over TLS with this certificate
+    /// and key (PEM). Those for `refused@example.com` are then given up, because the next hop refuses them; those of
+    /// `bounced` go where it says.
+    pub fn start_submission(certificate: &str, key: &str, bounced: &Bounced<'_>) -> (Self, Submission) {
+        let ports = Submission { starttls: free_port(), smtps: free_port() };
+        let services = format!(
+            "127.0.0.1:{} inet n - n - - smtpd -o smtpd_tls_security_level=encrypt {AUTHENTICATED}\n\
+             127.0.0.1:{} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes {AUTHENTICATED}\n\
+             next unix - - n - - smtp -o myhostname=submission.example.test\n\
+             bounced unix - n n - - pipe {}\n",
+            ports.starttls, ports.smtps, bounced.pipe
+        );
+        let postfix = Self::start_with(&services, |scratch, port| {
+            scratch.write("etc/tls.pem", &format!("{key}\n{certificate}"));
+            add_user(scratch);
+            let dir = scratch.path().display();
+            let domain = bounced.domain;
+            format!(
+                "smtpd_tls_chain_files = {dir}/etc/tls.pem\n\
+                 cyrus_sasl_config_path = {dir}/etc/sasl\n\
+                 smtpd_sasl_local_domain = example.test\n\
+                 relay_domains = {domain}\n\
+                 transport_maps = inline:{{ {{refused@example.com = next:[127.0.0.1]:{port}}}, {{{domain} = bounced:}} }}\n"
+            )
+        });
+        (postfix, ports)
+    }
+
+    /// With more services, and more settings made with the files that they name; they are told the relay's port.
+    fn start_with(services: &str, more: impl FnOnce(&Scratch, u16) -> String) -> Self {
         let master = format!("{PROGRAMS}/master");
         assert!(Path::new(&master).exists(), "no {master}: apt-get install --no-install-recommends postfix");
         assert!(
@@ -60,8 +113,10 @@ impl Postfix {
         let scratch = Scratch::new("postfix");
         let port = free_port();
         make_folders(&scratch);
-        write_config(&scratch, "main.cf", &settings(&scratch));
-        write_config(&scratch, "master.cf", &format!("127.0.0.1:{port} inet n - n - - smtpd\n{SERVICES}"));
+        let more = more(&scratch, port);
+        write_config(&scratch, "main.cf", &(settings(&scratch) + &more));
+        let services = format!("127.0.0.1:{port} inet n - n - - smtpd\n{services}{SERVICES}");
+        write_config(&scratch, "master.cf", &services);
         // Makes the folders of the queue.
         run(scratch.clean_command("/usr/sbin/postfix").arg("-c").arg(scratch.join("etc")).arg("check"));
         let postfix = Self { master: Mutex::new(None), port, scratch };
@@ -156,6 +211,40 @@ fn modified(file: &Path) -> Option<SystemTime> {
     file.metadata().and_then(|metadata| metadata.modified()).ok()
 }
 
+/// For the services of [`Postfix::start_submission`].
+const AUTHENTICATED: &str = "-o smtpd_sasl_auth_enable=yes -o smtpd_tls_auth_only=yes \
+    -o smtpd_relay_restrictions=permit_sasl_authenticated,reject -o smtpd_recipient_restrictions=";
+
+/// Makes the user's entry, and tells SASL to find it there: the system's own is not asked.
+fn add_user(scratch: &Scratch) {
+    run(Command::new("install").args(["-d", "-m", "755"]).arg(scratch.join("etc/sasl")));
+    let users = scratch.join("etc/sasl/users");
+    scratch.write(
+        "etc/sasl/smtpd.conf",
+        &format!(
+            "pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: {}\nmech_list: PLAIN LOGIN\n",
+            users.display()
+        ),
+    );
+    let (name, realm) = USER.split_once('@').expect("name and realm");
+    // Without an end of line, which would belong to the password.
+    let password = File::open(scratch.write("etc/sasl/password", PASSWORD)).expect("just written");
+    let program = "/usr/sbin/saslpasswd2";
+    assert!(
+        Path::new(program).exists(),
+        "no {program}: apt-get install --no-install-recommends sasl2-bin libsasl2-modules"
+    );
+    run(Command::new(program)
+        .arg("-p")
+        .arg("-c")
+        .arg("-f")
+        .arg(&users)
+        .args(["-u", realm, name])
+        .stdin(password));
+    // The server has given up its rights when it looks.
+    run(Command::new("chown").arg("postfix").arg(&users));
+}
+
 /// The folders that Postfix and its delivery agent have to find.
 fn make_folders(scratch: &Scratch) {
     let folders = [
@@ -205,7 +294,7 @@ smtpd_recipient_restrictions = check_recipient_access inline:{{
 mydestination =
 local_recipient_maps =
 alias_maps =
-virtual_mailbox_domains = example.jp, example.com, docomo.ne.jp
+virtual_mailbox_domains = example.jp, example.com, docomo.ne.jp, ezweb.ne.jp
 virtual_mailbox_base = {dir}/mail
 virtual_mailbox_maps = static:inbox/
 virtual_uid_maps = static:65534

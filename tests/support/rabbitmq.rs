@@ -50,6 +50,24 @@ impl RabbitMq {
         Self::start_with(&[&timeout], "[{rabbit, [{channel_tick_interval, 1000}]}].")
     }
 
+    /// As [`Self::start`], with one more port that speaks TLS with this certificate and key (PEM).
+    pub fn start_tls(certificate: &str, key: &str) -> (Self, u16) {
+        let home = Arc::new(Home::new());
+        let (certificate, key) =
+            (home.scratch().write("tls.crt", certificate), home.scratch().write("tls.key", key));
+        let port = free_port();
+        let settings = [
+            format!("listeners.ssl.1 = 127.0.0.1:{port}"),
+            format!("ssl_options.certfile = {}", certificate.display()),
+            format!("ssl_options.keyfile = {}", key.display()),
+            "ssl_options.verify = verify_none".to_owned(),
+            "ssl_options.fail_if_no_peer_cert = false".to_owned(),
+        ];
+        let node = Self::prepare(&home, "t", &settings.each_ref().map(String::as_str), "");
+        node.start_again();
+        (node, port)
+    }
+
     /// A node that was not started yet.
     pub(super) fn prepare(home: &Arc<Home>, name: &str, settings: &[&str], advanced: &str) -> Self {
         let port = free_port();

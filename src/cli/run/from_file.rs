@@ -111,10 +111,7 @@ impl FileRun {
             shared.locked().read += 1;
             let shared = shared.clone();
             tasks.spawn(async move {
-                let line = entry.line;
-                if let Some(report) = until_it_ends(&shared, entry).await {
-                    shared.end(line, &report);
-                }
+                until_it_ends(&shared, entry).await;
                 drop(place);
             });
         }
@@ -128,20 +125,25 @@ impl FileRun {
     }
 }
 
-/// Dispatches one event as often as its schedule says; only working holds a permit, waiting does not. Nothing when the
-/// run was stopped before that.
-async fn until_it_ends(shared: &Shared, entry: Entry) -> Option<Report> {
+/// Dispatches one event as often as its schedule says, unless the run is stopped before that; only working holds a permit,
+/// waiting does not. How it ended is noted under the permit: whoever holds all of them sums up.
+async fn until_it_ends(shared: &Shared, entry: Entry) {
+    let line = entry.line;
     let raw = RawEvent::structured(entry.body);
     let mut incoming =
         Incoming { lane: lane(&shared.dispatcher, &raw), raw, attempts: 0, revive: Revive::Always };
     loop {
-        let permit = shared.working.acquire().await.ok()?;
+        let Ok(permit) = shared.working.acquire().await else { return };
         let mut report = shared.dispatcher.dispatch(&incoming).await;
-        if let Some(burial) = report.burial.take() {
-            shared.dispatcher.bury(burial).await.ok()?;
+        if let Some(burial) = report.burial.take()
+            && shared.dispatcher.bury(burial).await.is_err()
+        {
+            return;
         }
+        let Disposition::Retry { delay, attempts } = report.disposition else {
+            return shared.end(line, &report);
+        };
         drop(permit);
-        let Disposition::Retry { delay, attempts } = report.disposition else { return Some(report) };
         incoming.attempts = attempts;
         sleep(delay).await;
     }

@@ -9,7 +9,7 @@ use crate::config::Span;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BreakerConfig {
-    /// Without it a failing gateway is asked again and again. What a gateway asks for (`Retry-After`) is honoured anyway.
+    /// Without it every message finds out for itself that a gateway fails, or wants to be left alone (`Retry-After`).
     pub enabled: bool,
     /// The circuit opens when half of the attempts within this time failed.
     pub window: Span,

@@ -169,9 +169,9 @@ fn a_gateway_that_hangs_is_found_out_in_less_than_ten_seconds() {
 #[test]
 fn slow_attempts_do_not_count_as_hanging_while_others_are_answered() {
     let mut watch = Watch::new(BreakerConfig::default());
-    (0..20).for_each(|_| {
-        let _ = watch.go();
-    });
+    for _ in 0..20 {
+        watch.go();
+    }
     for _ in 0..10 {
         watch.after(1000).try_one(Sign::Answered);
         assert_eq!(watch.look(), Circuit::Closed);
@@ -251,18 +251,50 @@ fn after_a_probe_it_returns_slowly_until_it_is_at_full_strength() {
 }
 
 #[test]
-fn a_failure_on_its_way_back_opens_it_again_for_longer() {
+fn one_that_fails_more_than_it_works_on_its_way_back_is_left_alone_again() {
     let mut watch = opened();
     watch.after(5_000).try_one(Sign::Answered);
     watch.try_one(FAULT);
-    assert_eq!((watch.breaker.circuit(), watch.wait()), (Circuit::Open, Some(10)));
+    assert_eq!(watch.breaker.circuit(), Circuit::HalfOpen);
+    watch.try_one(FAULT);
+    assert_eq!(
+        (watch.breaker.circuit(), watch.wait()),
+        (Circuit::Open, Some(5)),
+        "it was there a moment ago"
+    );
 }
 
 #[test]
-fn where_little_is_sent_a_while_without_failure_is_enough_to_close_it() {
+fn one_that_hangs_on_its_way_back_is_left_alone_again() {
     let mut watch = opened();
     watch.after(5_000).try_one(Sign::Answered);
-    watch.after(10_000).try_one(Sign::Answered);
+    assert_eq!(watch.at_once().len(), 2);
+    watch.after(3_000);
+    assert_eq!(watch.look(), Circuit::Open);
+}
+
+/// A gateway that fails now and then never opens a closed circuit; so it must be able to close an open one.
+#[test]
+fn one_that_fails_now_and_then_comes_back_all_the_same() {
+    let mut watch = opened();
+    watch.after(5_000);
+    for number in 0.. {
+        watch.after(10).try_one(if number % 5 == 4 { FAULT } else { Sign::Answered });
+        if watch.breaker.circuit() == Circuit::Closed {
+            break;
+        }
+        assert!(number < 100);
+    }
+}
+
+#[test]
+fn where_little_is_sent_a_while_without_failure_is_enough_for_the_next_step() {
+    let mut watch = opened();
+    watch.after(5_000).try_one(Sign::Answered);
+    for _ in 0..5 {
+        assert_eq!(watch.breaker.circuit(), Circuit::HalfOpen);
+        watch.after(10_000).try_one(Sign::Answered);
+    }
     assert_eq!(watch.breaker.circuit(), Circuit::Closed);
 }
 
@@ -282,7 +314,7 @@ fn what_hung_before_it_opened_does_not_open_it_again_when_its_timeout_comes() {
 
 #[test]
 fn a_gateway_that_wants_to_be_left_alone_is_by_everybody_until_then() {
-    let mut watch = Watch::new(BreakerConfig { enabled: false, ..BreakerConfig::default() });
+    let mut watch = Watch::new(BreakerConfig::default());
     let (first, second) = (watch.go(), watch.go());
     watch.ends(first, Sign::Throttled(Some(Duration::from_secs(20))));
     watch.after(1_000).ends(second, Sign::Throttled(Some(Duration::from_secs(1))));
@@ -298,14 +330,16 @@ fn a_gateway_that_wants_to_be_left_alone_is_by_everybody_until_then() {
 }
 
 #[test]
-fn a_breaker_that_is_switched_off_never_opens() {
+fn a_breaker_that_is_switched_off_leaves_nobody_alone() {
     let mut watch = Watch::new(BreakerConfig { enabled: false, ..BreakerConfig::default() });
     (0..100).for_each(|_| watch.try_one(FAULT));
-    (0..100).for_each(|_| {
-        let _ = watch.go();
-    });
+    for _ in 0..100 {
+        watch.go();
+    }
     watch.after(60_000);
     assert_eq!(watch.look(), Circuit::Closed);
+    watch.try_one(Sign::Throttled(Some(Duration::from_secs(20))));
+    assert_eq!(watch.wait(), None);
 }
 
 #[test]

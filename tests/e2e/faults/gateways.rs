@@ -57,7 +57,8 @@ fn first(asked: &Asked<'_>) -> bool {
 
 #[test]
 fn whatever_gateways_and_relays_do_every_event_is_told_and_only_cut_answers_are_told_twice() {
-    let trial = trial("gateway-faults").with(|house| house.timeouts(TIMEOUT));
+    // Most messages meet a fault, each its own: a gateway like that would be left alone.
+    let trial = trial("gateway-faults").with(|house| house.timeouts(TIMEOUT).breakers("enabled = false"));
     trial.sandbox.misbehave_sms(|asked| sms_fault(number_of(asked.to) / 10).filter(|_| first(asked)));
     trial.sandbox.misbehave_mail(|stage, asked| match stage {
         // Nobody is named yet: one in ten, whoever it is.

@@ -28,7 +28,7 @@ pub enum Tls {
     Implicit,
     /// By STARTTLS, or nothing is sent.
     Required,
-    /// By STARTTLS where the relay offers it.
+    /// By STARTTLS where the relay offers it; with credentials, or nothing is sent.
     Opportunistic,
     /// Never: loopback, or `?tls=none`.
     None,

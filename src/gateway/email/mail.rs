@@ -9,7 +9,9 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{MultiPart, SinglePart};
 use lettre::{Address, Message as Mail, message};
 
-use super::{Class, Failure, Letter, Reason};
+use super::super::{Class, Failure, Letter, Reason};
+use super::dkim::Signer;
+use super::{EmailConfig, ReturnPath};
 use crate::config::text_value;
 use crate::event::EmailAddress;
 use crate::{plan, template};
@@ -59,6 +61,28 @@ impl fmt::Display for Mailbox {
     }
 }
 
+/// What all mails have in common.
+pub(super) struct Sender {
+    from: Mailbox,
+    return_path: Option<ReturnPath>,
+    signer: Option<Signer>,
+}
+
+impl Sender {
+    /// # Errors
+    /// In words, when the key for signatures cannot be used.
+    pub fn new(config: &EmailConfig) -> Result<Self, String> {
+        let signer = config.dkim.as_ref().map(Signer::new).transpose();
+        let signer = signer.map_err(|(key, problem)| format!("email.dkim.{key}: {problem}"))?;
+        Ok(Self { from: config.from.clone(), return_path: config.return_path.clone(), signer })
+    }
+
+    /// Bounces come back to an address that names their notification.
+    pub fn has_return_path(&self) -> bool {
+        self.return_path.is_some()
+    }
+}
+
 /// A mail ready for a relay.
 pub(super) struct Built {
     /// `MAIL FROM`.
@@ -75,20 +99,27 @@ pub(super) struct Built {
 ///
 /// `Message-ID` comes from the notification's reference, so it is the same over all attempts; `Auto-Submitted` keeps
 /// auto-responders quiet (RFC 3834); one recipient a mail, because one refused `RCPT` would take the others with it.
-pub(super) fn build(letter: &Letter<'_>, from: &Mailbox) -> Result<Built, Failure> {
+///
+/// # Errors
+/// [`Class::Permanent`] when there is no mail that says this.
+pub(super) fn build(letter: &Letter<'_>, sender: &Sender) -> Result<Built, Failure> {
     let (plan::Address::Email(to), template::Message::Email { subject, text, html }) =
         (letter.address, letter.message)
     else {
         return Err(Failure::new(Class::Permanent, Reason::Build, "not a mail"));
     };
-    let (sender, recipient) = (address(&from.address), address(to));
-    let message_id = format!("{}@{}", letter.reference, from.address.domain());
+    let recipient = address(to);
+    let bounces_to = match &sender.return_path {
+        Some(path) => path.of(letter.reference),
+        None => address(&sender.from.address),
+    };
+    let message_id = format!("{}@{}", letter.reference, sender.from.address.domain());
     let failed = |_| Failure::new(Class::Permanent, Reason::Build, "the mail could not be put together");
     // The envelope is given: lettre cannot read a quoted local part back from the header it wrote itself.
-    let envelope = Envelope::new(Some(sender.clone()), vec![recipient.clone()]).map_err(failed)?;
+    let envelope = Envelope::new(Some(bounces_to.clone()), vec![recipient.clone()]).map_err(failed)?;
     let builder = Mail::builder()
         .envelope(envelope)
-        .from(from.to_lettre())
+        .from(sender.from.to_lettre())
         .to(message::Mailbox::new(None, recipient.clone()))
         .subject(subject.as_str())
         .date(SystemTime::from(letter.now))
@@ -104,7 +135,13 @@ pub(super) fn build(letter: &Letter<'_>, from: &Mailbox) -> Result<Built, Failur
         None => builder.singlepart(plain()),
     };
     let bytes = mail.map_err(failed)?.formatted();
-    Ok(Built { from: sender, to: recipient, bytes, message_id })
+    let bytes = match &sender.signer {
+        Some(signer) => signer
+            .sign(&bytes, letter.now)
+            .map_err(|_| Failure::new(Class::Permanent, Reason::Build, "the mail could not be signed"))?,
+        None => bytes,
+    };
+    Ok(Built { from: bounces_to, to: recipient, bytes, message_id })
 }
 
 fn header(name: &'static str, value: &str) -> HeaderValue {
@@ -123,8 +160,13 @@ mod tests {
     use mail_parser::MessageParser;
 
     use super::*;
+    use crate::config::Config;
 
     fn built(to: &str, subject: &str, html: Option<&str>) -> Built {
+        built_by(&Config::built_in().email, to, subject, html)
+    }
+
+    fn built_by(config: &EmailConfig, to: &str, subject: &str, html: Option<&str>) -> Built {
         let address = plan::Address::Email(EmailAddress::parse(to).expect("an address"));
         let message = template::Message::Email {
             subject: subject.to_owned(),
@@ -139,8 +181,8 @@ mod tests {
             now,
             valid_for: Duration::from_secs(60),
         };
-        build(&letter, &"お知らせ <no-reply@example.jp>".parse().expect("a mailbox"))
-            .unwrap_or_else(|error| panic!("{error}"))
+        let sender = Sender::new(config).expect("in order");
+        build(&letter, &sender).unwrap_or_else(|error| panic!("{error}"))
     }
 
     #[test]
@@ -164,6 +206,17 @@ mod tests {
         assert_eq!(built.to.to_string(), "\"a..b\"@docomo.ne.jp");
         let text = String::from_utf8(built.bytes).expect("ASCII");
         assert!(text.contains("To: \"a..b\"@docomo.ne.jp\r\n"), "{text}");
+    }
+
+    #[test]
+    fn bounces_come_back_to_an_address_that_names_the_notification_and_the_sender_stays_as_it_is() {
+        let plain = built("taro@example.jp", "x", None);
+        assert_eq!(plain.from.to_string(), "no-reply@example.jp");
+        let mut config = Config::built_in().email;
+        config.return_path = Some("bounce@mail.example.jp".parse().expect("an address"));
+        let built = built_by(&config, "taro@example.jp", "x", None);
+        assert_eq!(built.from.to_string(), "bounce+abc123@mail.example.jp");
+        assert_eq!(built.bytes, plain.bytes, "the header says nothing of it");
     }
 
     #[test]
