@@ -18,6 +18,7 @@ mod publish;
 mod rehearsal;
 mod run;
 mod sandbox;
+mod send_test;
 mod signals;
 mod trace;
 
@@ -59,6 +60,8 @@ enum Command {
     Init(init::Init),
     /// Check configuration, catalog, schemas and templates
     Check(check::Check),
+    /// Send one real message, which says that it is a test, through one gateway or relay
+    SendTest(send_test::SendTest),
     /// Show what would be sent
     Preview(preview::Preview),
     /// Show why: route, address, gateway order, segments
@@ -122,6 +125,7 @@ impl Command {
                 Self::Demo(demo) => demo.run().await,
                 Self::Init(init) => init.run(),
                 Self::Check(check) => check.run().await,
+                Self::SendTest(send_test) => send_test.run().await,
                 Self::Preview(preview) => preview.run().await,
                 Self::Explain(explain) => explain.run().await,
                 Self::Publish(publish) => publish.run().await,

@@ -105,7 +105,7 @@ async fn connections(house: &House, gateways: &Gateways) -> Vec<String> {
     for gateway in gateways.iter() {
         if let Err(failure) = gateway.probe(Clock::system().now()).await {
             let section = if gateway.channel() == Channel::Sms { "sms.gateways" } else { "email.relays" };
-            findings.push(format!("{section} \"{}\": {failure}", gateway.name()));
+            findings.push(format!("{section} \"{}\": {}", gateway.name(), failure.with_mend()));
         }
     }
     findings

@@ -51,9 +51,7 @@ impl House {
     /// # Errors
     /// When one of them cannot be built from the configuration.
     pub fn gateways(&self) -> Result<Gateways, BuildError> {
-        let receipts = self.config.receipts.public_url.as_ref().map(GatewayUrl::url);
-        let gateways = Gateways::new(&self.config.sms, &self.config.email, receipts)?;
-        Ok(gateways.shared_by(self.config.worker.replicas))
+        gateways(&self.config)
     }
 
     /// The pipeline.
@@ -78,6 +76,16 @@ impl House {
             underway: Underway::default(),
         }))
     }
+}
+
+/// The ways out of a configuration.
+///
+/// # Errors
+/// When one of them cannot be built.
+pub(super) fn gateways(config: &Config) -> Result<Gateways, BuildError> {
+    let receipts = config.receipts.public_url.as_ref().map(GatewayUrl::url);
+    let gateways = Gateways::new(&config.sms, &config.email, receipts)?;
+    Ok(gateways.shared_by(config.worker.replicas))
 }
 
 fn files(dir: Option<&Path>, embedded: &str) -> Result<Files, Usage> {

@@ -97,6 +97,20 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// What a person can do, where the failure's own words do not say it.
+    pub fn mend(self) -> Option<&'static str> {
+        match self {
+            Self::Connect => Some("is it running, is the address right, and may this machine reach it?"),
+            Self::Timeout => Some("is it overloaded, or does something on the way swallow packets?"),
+            Self::Credentials => {
+                Some("check user, password, token or key, and whether this machine's address is allowed")
+            }
+            Self::Credit => Some("the account is out of credit"),
+            Self::Route => Some("check the url and the sender"),
+            _ => None,
+        }
+    }
+
     /// The message cannot go this way, which was clear before the gateway was asked.
     pub fn is_of_the_message(self) -> bool {
         matches!(self, Self::TooLong | Self::Repertoire | Self::Build)
@@ -140,6 +154,14 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// With what a person can do about it.
+    pub fn with_mend(&self) -> String {
+        match self.reason.mend() {
+            Some(mend) => format!("{self}; {mend}"),
+            None => self.to_string(),
+        }
+    }
+
     /// A failure; `detail` must hold nothing personal.
     pub fn new(class: Class, reason: Reason, detail: impl Into<String>) -> Self {
         Self { class, reason, detail: detail.into() }

@@ -75,8 +75,13 @@ impl SmsGateway {
 
     /// Asks something that sends nothing and shows whether the account is in order.
     pub async fn probe(&self, now: Timestamp) -> Result<(), Failure> {
-        let answer = self.client.ask(self.wire.probe(now)).await?;
-        self.wire.read_probe(&answer)
+        let request = self.wire.probe(now);
+        let host = request.url.host_str().unwrap_or_default().to_owned();
+        let answer = self.client.ask(request).await?;
+        self.wire.read_probe(&answer).map_err(|failure| {
+            let detail = format!("{host}: {}", failure.detail);
+            Failure::new(failure.class, failure.reason, detail)
+        })
     }
 
     /// Whether receipts can be told from forgeries, so that they are taken.

@@ -7,6 +7,7 @@
 //! - `gateways`: SMTP relays against scripted servers
 //! - `vendors`: the kinds twilio, vonage and infobip over real HTTP
 //! - `http_kind`: what a house can configure of kind `http`
+//! - `operation`: `check --connect` and `send-test`, before a gateway goes into operation
 //! - `bounce`: `shirase bounce` at the end of a mail system's pipe
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `route_text`: texts as a route can carry them
@@ -29,6 +30,7 @@ mod gateways;
 mod house;
 mod http_kind;
 mod ledger;
+mod operation;
 mod pipeline;
 mod receipts;
 mod route_text;
