@@ -12,7 +12,7 @@ use super::{ConfigArg, NOT_IN_ORDER};
 use crate::broker::{self, Names};
 use crate::clock::Clock;
 use crate::dispatch::Schedule;
-use crate::gateway::Gateways;
+use crate::gateway::{Gateway, Gateways, OnUnknown};
 use crate::ledger::{Ledger, LedgerConfig, OpenError};
 use crate::plan::Channel;
 
@@ -38,28 +38,30 @@ impl Check {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let house = House::load(self.config.config.as_deref())?;
         let mut checked = rehearse(&house)?;
-        let mut rates = Vec::new();
+        let mut notes = Vec::new();
         match house.gateways() {
             Err(error) => checked.findings.push(error.to_string()),
             Ok(gateways) => {
-                rates = divided(&gateways);
+                notes.extend(divided(&gateways));
+                notes.extend(unheard(&gateways));
+                notes.extend(key_beside_the_data(&house, &gateways));
                 if self.connect {
                     checked.findings.extend(connections(&house, &gateways).await);
                 }
             }
         }
-        self.report(&house, &checked, &rates)?;
+        self.report(&house, &checked, &notes)?;
         Ok(if checked.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
     }
 
-    fn report(&self, house: &House, checked: &Rehearsal, rates: &[String]) -> std::io::Result<()> {
+    fn report(&self, house: &House, checked: &Rehearsal, notes: &[String]) -> std::io::Result<()> {
         let mut out = stdout().lock();
         let (types, Rehearsal { findings, messages, sms, long_sms }) =
             (house.catalog.iter().count(), checked);
         if self.json {
             let report = json!({
                 "types": types, "messages": messages, "template_version": house.templates.version(),
-                "sms": sms, "sms_of_several_segments": long_sms, "rates": rates, "findings": findings
+                "sms": sms, "sms_of_several_segments": long_sms, "notes": notes, "findings": findings
             });
             return writeln!(out, "{report}");
         }
@@ -71,8 +73,8 @@ impl Check {
             let count = long_sms.len();
             writeln!(out, "note: {count} of {sms} SMS take more than one segment: {}", long_sms.join(", "))?;
         }
-        for rate in rates {
-            writeln!(out, "note: {rate}")?;
+        for note in notes {
+            writeln!(out, "note: {note}")?;
         }
         let connected = if self.connect { ", connections" } else { "" };
         let verdict = match findings.len() {
@@ -90,6 +92,26 @@ fn divided(gateways: &Gateways) -> Vec<String> {
         .filter(|(_, rate)| rate.replicas.get() > 1)
         .map(|(name, rate)| format!("rate_per_second of {name}: {rate}"))
         .collect()
+}
+
+/// Gateways that are to be waited for, and never say anything.
+fn unheard(gateways: &Gateways) -> Vec<String> {
+    let waits = |gateway: &&Gateway| gateway.on_unknown() == OnUnknown::Wait && !gateway.takes_receipts();
+    let note = |gateway: &Gateway| {
+        let mend = "configure them (docs/receipts.md), or use on_unknown = \"resend\" or \"failover\"";
+        format!("{} waits for receipts (on_unknown = \"wait\"), and none can come: {mend}", gateway.name())
+    };
+    gateways.iter().filter(waits).map(note).collect()
+}
+
+/// Events that wait for a receipt are encrypted with a key that whoever reads them can read, too.
+fn key_beside_the_data(house: &House, gateways: &Gateways) -> Option<String> {
+    let beside = house.config.ledger.recipient_key.is_none() && gateways.iter().any(Gateway::takes_receipts);
+    beside.then(|| {
+        "events that wait for receipts are encrypted with a key that lies in the ledger beside them: set \
+         ledger.recipient_key_file"
+            .to_owned()
+    })
 }
 
 async fn connections(house: &House, gateways: &Gateways) -> Vec<String> {

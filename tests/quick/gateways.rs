@@ -24,7 +24,7 @@ pub const REFERENCE: &str = "0123456789abcdef0123456789abcdef";
 /// Long enough for any answer that comes, short enough to wait for one that does not.
 pub const VALID_FOR: Duration = Duration::from_secs(600);
 
-pub const TIMEOUT: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(3);
 
 pub fn sms_gateway(url: &str, variables: &[(&str, &str)]) -> Gateway {
     house::provide_tls();

@@ -91,3 +91,23 @@ fn check_connect_names_the_address_that_nobody_listens_at() {
         format!("sms.gateways \"primary\": connect (127.0.0.1:{port} refuses connections); is it running");
     assert!(ran.out.contains(&finding), "{}", ran.out);
 }
+
+#[test]
+fn check_says_of_receipts_what_a_house_would_find_out_too_late() {
+    let (waits, key) =
+        ("waits for receipts (on_unknown = \"wait\"), and none can come", "ledger.recipient_key_file");
+    let noted = |desk: Desk| {
+        let out = desk.run(&["check"]).expect(0).out;
+        (out.contains(waits), out.contains(key))
+    };
+    let desk = || Desk::new().with("SHIRASE_SMS__GATEWAYS__0__ON_UNKNOWN", "wait");
+    assert_eq!(noted(Desk::new()), (false, false));
+    assert_eq!(noted(desk()), (true, false));
+    let heard = || {
+        desk()
+            .with("SHIRASE_SMS__GATEWAYS__0__RECEIPTS__BEARER", "sEcReT")
+            .with("SHIRASE_SMS__GATEWAYS__0__RECEIPT_STATUSES__DELIVERED", "delivered")
+    };
+    assert_eq!(noted(heard()), (false, true));
+    assert_eq!(noted(heard().with("SHIRASE_LEDGER__RECIPIENT_KEY", "sEcReT")), (false, false));
+}
