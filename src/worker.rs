@@ -129,7 +129,6 @@ impl Handle for Dispatch {
 
     async fn handle(&self, delivered: Delivered) -> Handled<Burial> {
         let lane = delivered.lane;
-        let _in_flight = InFlight::one(lane);
         let revive = revive(&delivered);
         let incoming = Incoming { raw: delivered.raw, lane, attempts: delivered.attempts, revive };
         // A panic is our bug, not the event's; still, the event must not sit unacknowledged until the broker loses
@@ -178,22 +177,6 @@ fn revive(delivered: &Delivered) -> Revive {
         Some(deaths) => Revive::After(deaths),
         None if delivered.redelivered => Revive::Never,
         None => Revive::Always,
-    }
-}
-
-/// An event that is being worked on, for the gauge, however that ends.
-struct InFlight(Lane);
-
-impl InFlight {
-    fn one(lane: Lane) -> Self {
-        telemetry::in_flight(lane, 1.0);
-        Self(lane)
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        telemetry::in_flight(self.0, -1.0);
     }
 }
 

@@ -22,6 +22,7 @@ use super::publish::{Outgoing, Publisher};
 use super::{BrokerConfig, BrokerError, Names, OPERATION_TIMEOUT, header, topology};
 use crate::crash::{self, Point};
 use crate::event::{Lane, RawEvent};
+use crate::telemetry;
 
 /// A deleted queue is usually announced, but not always: after this long without a delivery the consumer looks.
 const IDLE_CHECK: Duration = Duration::from_secs(30);
@@ -243,6 +244,7 @@ impl<H: Handle> Consumer<H> {
 
     /// Works on one delivery; the tag to acknowledge, or nothing when the broker shall bring it again.
     async fn work(&self, delivery: Delivery) -> Option<u64> {
+        let _in_flight = InFlight::one(self.lane);
         let (tag, redelivered) = (delivery.delivery_tag, delivery.redelivered);
         let properties = delivery.properties;
         let headers = text_headers(&properties);
@@ -307,6 +309,22 @@ impl<H: Handle> Consumer<H> {
             (header::DIED_AT, letter.at),
         ];
         Outgoing::with_properties("", &self.names.dead(), body, carried(properties, ours))
+    }
+}
+
+/// An event from its delivery until it is told, or its copy is durably elsewhere, for the gauge, however that ends.
+struct InFlight(Lane);
+
+impl InFlight {
+    fn one(lane: Lane) -> Self {
+        telemetry::in_flight(lane, 1.0);
+        Self(lane)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        telemetry::in_flight(self.0, -1.0);
     }
 }
 

@@ -23,6 +23,9 @@ use crate::config::Secret;
 /// Connecting, migrating and preparing together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// A batch waits for us between its two round trips only.
+const FREE_LOCKS: &str = "SET idle_in_transaction_session_timeout = '5s'";
+
 /// Migrations are applied one by one, under a lock that only one worker gets at a time.
 const MIGRATIONS: [&str; 2] =
     [include_str!("../schema/postgres-1.sql"), include_str!("../schema/postgres-2.sql")];
@@ -188,6 +191,9 @@ async fn prepare(url: &PostgresUrl, purpose: Purpose) -> Result<Connected, Probl
         Purpose::Write => {
             migrate(&mut client).await?;
             make_key(&client).await?;
+            // A worker that freezes in the middle of a batch holds its events' locks: others go on after this time, and
+            // it commits once more when it comes back.
+            client.batch_execute(FREE_LOCKS).await?;
         }
         Purpose::Read => see_version(&client).await?,
     }
