@@ -1,125 +1,24 @@
 //! One function a happening: it emits the log line and the metric together. Neither ever holds a phone number, an
 //! address, a name or a text.
 
-use std::io::{IsTerminal, stderr};
-use std::panic::PanicHookInfo;
+mod logging;
+mod receipts;
+mod recorder;
+
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use metrics::{counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
-use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
-use tracing::level_filters::LevelFilter;
+use metrics::{counter, gauge, histogram};
 use tracing::{debug, error, info, warn};
-use tracing_subscriber::EnvFilter;
 
+pub use self::logging::start_logging;
+pub use self::receipts::{BOUNCE, kept_event_unreadable, receipt_refused, receipt_taken, receipts_deferred};
+pub use self::recorder::start_metrics;
 use crate::dispatch::{DeadReason, Disposition, NotificationReport, NotificationResult, Report};
 use crate::event::{Event, Lane};
-use crate::gateway::receipt::{CallbackError, Loss, Report as Receipt, Status};
 use crate::gateway::{Accepted, Circuit, Class, Failure, Gateway, Reason};
-use crate::ledger::{Attempt, ReceiptAnswer, UnknownAttempt};
+use crate::ledger::{Attempt, UnknownAttempt};
 use crate::plan::{Channel, NoSms, Notification, sms_route};
-
-/// What libraries may log, whatever the filter asks for: handlebars shows every value that it renders at debug, lapin
-/// shows frames, and a returned message with its whole body even at warn.
-const OTHERS_AT_MOST: LevelFilter = LevelFilter::WARN;
-const SILENCED: &str = "lapin::returned_messages=off";
-
-/// Starts logging to stderr: text on a terminal, JSON lines otherwise. `filter` is in tracing's syntax (`SHIRASE_LOG`).
-pub fn start_logging(filter: &str) {
-    let filter = EnvFilter::builder().parse_lossy(allowed(filter));
-    std::panic::set_hook(Box::new(panicked));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(stderr);
-    if stderr().is_terminal() {
-        builder.with_target(false).init();
-    } else {
-        builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init();
-    }
-}
-
-/// The filter as far as it may be followed: our own modules as asked, everybody else's at most at warn.
-fn allowed(filter: &str) -> String {
-    let mut directives = vec![format!("{OTHERS_AT_MOST}")];
-    for directive in filter.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
-        let (target, level) = directive.rsplit_once('=').unwrap_or(("", directive));
-        if target.starts_with("shirase") || directive.starts_with("shirase") {
-            directives.push(directive.to_owned());
-            continue;
-        }
-        let Ok(level) = level.parse::<LevelFilter>() else { continue };
-        let capped = level.min(OTHERS_AT_MOST);
-        if target.is_empty() {
-            directives.extend([capped.to_string(), format!("shirase={level}")]);
-        } else {
-            directives.push(format!("{target}={capped}"));
-        }
-    }
-    directives.push(SILENCED.to_owned());
-    directives.join(",")
-}
-
-/// A panic's message may have been made of data; where it happened has not, nor has a literal.
-fn panicked(panic: &PanicHookInfo<'_>) {
-    let place = panic.location().map(ToString::to_string).unwrap_or_default();
-    let payload =
-        panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(not shown: it may hold data)");
-    error!(place, payload, "panic: this is a bug");
-}
-
-/// Seconds from event to acceptance: dense around the objectives of 5 and 30 seconds.
-const NOTIFY_BUCKETS: [f64; 14] =
-    [0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0, 600.0, 3600.0, 21600.0];
-const ATTEMPT_BUCKETS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-const COMMIT_BUCKETS: [f64; 10] = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0];
-
-/// Starts collecting metrics; the handle renders them for Prometheus.
-///
-/// # Errors
-/// When the process has a recorder already.
-pub fn start_metrics() -> Result<PrometheusHandle, BuildError> {
-    let handle = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Full("shirase_notify_seconds".to_owned()), &NOTIFY_BUCKETS)?
-        .set_buckets_for_metric(Matcher::Full("shirase_attempt_seconds".to_owned()), &ATTEMPT_BUCKETS)?
-        .set_buckets_for_metric(Matcher::Full("shirase_ledger_commit_seconds".to_owned()), &COMMIT_BUCKETS)?
-        .install_recorder()?;
-    describe();
-    Ok(handle)
-}
-
-fn describe() {
-    describe_counter!("shirase_events_total", "Events by type and result: done, retried, dead");
-    describe_counter!("shirase_notifications_total", "Notifications by type, channel and result");
-    describe_counter!("shirase_attempts_total", "Attempts by channel, gateway, outcome and reason");
-    describe_histogram!("shirase_attempt_seconds", "Seconds an attempt took");
-    describe_histogram!("shirase_notify_seconds", "Seconds from the event's time to acceptance");
-    describe_counter!("shirase_sms_segments_total", "SMS segments accepted");
-    describe_counter!("shirase_dead_letters_total", "Events given up, by reason");
-    describe_gauge!("shirase_in_flight", "Events being worked on");
-    describe_gauge!(
-        "shirase_gateway_up",
-        "1 when the last attempt reached the gateway, 0 when it did not or its circuit is open"
-    );
-    describe_gauge!("shirase_gateway_circuit", "0 closed, 1 half-open, 2 open: the gateway is left alone");
-    describe_counter!(
-        "shirase_gateway_circuit_openings_total",
-        "Circuits opened, again after a failed probe too"
-    );
-    describe_histogram!("shirase_ledger_commit_seconds", "Seconds a ledger transaction took");
-    describe_counter!(
-        "shirase_phones_outside_prefixes_total",
-        "Mobile numbers whose prefix is not among sms.prefixes"
-    );
-    describe_gauge!(
-        "shirase_oldest_event_seconds",
-        "Age of the oldest event that is still to be told, by lane; 0 when there is none"
-    );
-    describe_counter!("shirase_broker_connections_total", "Broker connections by role and result");
-    describe_counter!(
-        "shirase_receipts_total",
-        "Receipts by gateway and status: underway, delivered, undelivered, stale, stranger, forged, unreadable, deferred"
-    );
-    describe_counter!("shirase_undelivered_total", "Messages that did not arrive, by gateway and reason");
-    describe_counter!("shirase_claims_taken_over_total", "Claims of a crashed or stuck attempt taken over");
-}
 
 /// An event's way ended.
 pub fn event_ended(report: &Report, took: Duration) {
@@ -322,56 +221,6 @@ fn notification_counter(event_type: &str, report: &NotificationReport) {
     counter!("shirase_notifications_total", &labels).increment(1);
 }
 
-/// In the place of a gateway's name: a bounce may come by any relay.
-pub const BOUNCE: &str = "bounce";
-
-fn receipt_counter(gateway: &str, status: &'static str) {
-    counter!("shirase_receipts_total", "gateway" => gateway.to_owned(), "status" => status).increment(1);
-}
-
-/// A receipt is written down, or says nothing that is not known.
-pub fn receipt_taken(gateway: Option<&str>, report: &Receipt, answer: &ReceiptAnswer) {
-    let (gateway, code) = (gateway.unwrap_or(BOUNCE), report.code.as_deref().unwrap_or(""));
-    let event_id = match answer {
-        ReceiptAnswer::Stale => return receipt_counter(gateway, "stale"),
-        ReceiptAnswer::Stranger => return receipt_counter(gateway, "stranger"),
-        ReceiptAnswer::Applied { event_id, .. } => event_id,
-    };
-    let status = report.status.as_str();
-    receipt_counter(gateway, status);
-    let Status::Undelivered(loss) = report.status else {
-        return debug!(event_id, gateway, status, code, "receipt");
-    };
-    let reason = loss.as_str();
-    counter!("shirase_undelivered_total", "gateway" => gateway.to_owned(), "reason" => reason).increment(1);
-    let fallback = matches!(answer, ReceiptAnswer::Applied { reopened: Some(_), .. });
-    if fallback && loss != Loss::Filtered {
-        info!(event_id, gateway, status, reason, code, fallback, "receipt");
-    } else {
-        // Nobody else tells the customer; or a text is taken for spam, and the next ones will be.
-        warn!(event_id, gateway, status, reason, code, fallback, "receipt");
-    }
-}
-
-/// A callback was not used.
-pub fn receipt_refused(gateway: &str, error: CallbackError) {
-    receipt_counter(gateway, error.as_str());
-    warn!(gateway, reason = error.as_str(), detail = %error, "callback refused");
-}
-
-/// A callback was answered before it could be written down: its sender is asked to bring it again.
-pub fn receipts_deferred(gateway: Option<&str>) {
-    receipt_counter(gateway.unwrap_or(BOUNCE), "deferred");
-}
-
-/// An event that was kept for a receipt cannot be opened, so that no other channel can take over.
-pub fn kept_event_unreadable(target: &str) {
-    error!(
-        target_name = target,
-        "an event kept for its receipt cannot be decrypted: ledger.recipient_key is not the one that it was kept with"
-    );
-}
-
 /// Dispatching an event panicked: a bug, and a dead letter.
 pub fn event_panicked(lane: Lane) {
     counter!("shirase_events_total", "type" => "unknown", "result" => "dead").increment(1);
@@ -459,30 +308,4 @@ pub fn broker_lost(role: &'static str, host: &str, detail: &str, retry_in: Durat
 /// A retry or dead letter could not be handed to the broker; it is tried until it can.
 pub fn publish_failed(queue: &str, detail: &str) {
     warn!(queue, detail, "publish failed; trying again");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::allowed;
-
-    #[test]
-    fn whatever_is_asked_for_libraries_log_at_most_warnings_and_never_a_message_s_body() {
-        for (asked, given) in [
-            ("info", "warn,warn,shirase=info,lapin::returned_messages=off"),
-            ("trace", "warn,warn,shirase=trace,lapin::returned_messages=off"),
-            ("error", "warn,error,shirase=error,lapin::returned_messages=off"),
-            ("handlebars=debug", "warn,handlebars=warn,lapin::returned_messages=off"),
-            (
-                "shirase::broker=debug,lapin=trace",
-                "warn,shirase::broker=debug,lapin=warn,lapin::returned_messages=off",
-            ),
-            (
-                "lapin::returned_messages=warn",
-                "warn,lapin::returned_messages=warn,lapin::returned_messages=off",
-            ),
-            ("", "warn,lapin::returned_messages=off"),
-        ] {
-            assert_eq!(allowed(asked), given);
-        }
-    }
 }

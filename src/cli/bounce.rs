@@ -6,13 +6,12 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use reqwest::{Client, StatusCode, redirect};
-use serde_json::{Value, json};
 
 use super::ConfigArg;
 use crate::bounce;
 use crate::config::{Config, Secret, process_environment};
 use crate::gateway::GatewayUrl;
-use crate::gateway::receipt::{Report, Status, Which};
+use crate::receipts;
 
 /// The report stands at a mail's beginning; what comes back after it may be any length.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -20,17 +19,15 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// A mail system waits longer than this, and the worker answers within a second or two.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// `EX_TEMPFAIL` of sysexits.h: the mail system keeps the mail and tries again.
+/// `EX_TEMPFAIL` of sysexits.h: the mail system keeps the mail and tries again. Also where a person has to mend something
+/// first: with any other code the report would be gone.
 const LATER: u8 = 75;
-
-/// `EX_CONFIG` of sysexits.h: it would be the same next time.
-const WRONG_CONFIGURATION: u8 = 78;
 
 /// Read a bounce from standard input and tell the worker.
 #[derive(clap::Args)]
 #[command(
     after_help = "Exit codes, of sysexits.h: 0 the worker knows it, or there is nothing in it for us; 75 the worker could not be \
-reached or said \"later\", so the mail system should try again; 78 the configuration or receipts.bounce_secret is wrong."
+reached or said \"later\", or something has to be mended first: the mail system keeps the mail and tries again."
 )]
 pub(super) struct Bounce {
     /// The address that the mail came to; its headers tell where this is left out
@@ -52,15 +49,6 @@ enum Trouble {
     Later(String),
 }
 
-impl Trouble {
-    fn exit_code(&self) -> u8 {
-        match self {
-            Self::Configuration(_) => WRONG_CONFIGURATION,
-            Self::Later(_) => LATER,
-        }
-    }
-}
-
 impl Bounce {
     pub async fn run(self) -> ExitCode {
         match self.settle().await {
@@ -71,7 +59,7 @@ impl Bounce {
             }
             Err(trouble) => {
                 eprintln!("{trouble}");
-                ExitCode::from(trouble.exit_code())
+                ExitCode::from(LATER)
             }
         }
     }
@@ -93,7 +81,9 @@ impl Bounce {
                     Some(url) => url.clone(),
                     None => listener(&config)?,
                 };
-                tell(&worker, secret, &report).await?;
+                if let Some(told) = receipts::Bounce::of(&report) {
+                    tell(&worker, secret, &told).await?;
+                }
                 Ok(format!(
                     "{} {}",
                     report.status.as_str(),
@@ -124,7 +114,7 @@ fn listener(config: &Config) -> Result<GatewayUrl, Trouble> {
 }
 
 /// Tells the worker. Its answer's text is not read: the code says all.
-async fn tell(worker: &GatewayUrl, secret: &Secret, report: &Report) -> Result<(), Trouble> {
+async fn tell(worker: &GatewayUrl, secret: &Secret, report: &receipts::Bounce) -> Result<(), Trouble> {
     let mut url = worker.url().clone();
     if let Ok(mut path) = url.path_segments_mut() {
         path.pop_if_empty().push("bounces");
@@ -132,7 +122,7 @@ async fn tell(worker: &GatewayUrl, secret: &Secret, report: &Report) -> Result<(
     // A proxy of the mail system's environment has no business with what is on this machine.
     let client = Client::builder().no_proxy().timeout(PATIENCE).redirect(redirect::Policy::none()).build();
     let client = client.map_err(|error| Trouble::Configuration(error.to_string()))?;
-    let asked = client.post(url).bearer_auth(secret.reveal()).json(&body(report)).send().await;
+    let asked = client.post(url).bearer_auth(secret.reveal()).json(&report).send().await;
     let status =
         asked.map_err(|_| Trouble::Later(format!("no answer from the worker at {worker}")))?.status();
     match status {
@@ -145,18 +135,6 @@ async fn tell(worker: &GatewayUrl, secret: &Secret, report: &Report) -> Result<(
         }
         status => Err(Trouble::Configuration(format!("{worker} takes no bounces ({status}); see --worker"))),
     }
-}
-
-fn body(report: &Report) -> Value {
-    let reference = match &report.message {
-        Which::Reference(reference) => reference,
-        Which::ProviderId(id) => id,
-    };
-    let loss = match report.status {
-        Status::Undelivered(loss) => Some(loss.as_str()),
-        Status::Delivered | Status::Underway => None,
-    };
-    json!({"reference": reference, "status": report.status.as_str(), "loss": loss, "code": report.code})
 }
 
 #[cfg(test)]

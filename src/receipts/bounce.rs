@@ -17,19 +17,18 @@ pub struct Bounce {
     pub code: Option<String>,
 }
 
-impl From<&Report> for Option<Bounce> {
-    fn from(report: &Report) -> Self {
+impl Bounce {
+    /// Nothing for a report that does not name our reference.
+    pub fn of(report: &Report) -> Option<Self> {
         let Which::Reference(reference) = &report.message else { return None };
         let loss = match report.status {
             Status::Undelivered(loss) => Some(loss.as_str().to_owned()),
             Status::Underway | Status::Delivered => None,
         };
         let (status, code) = (report.status.as_str().to_owned(), report.code.clone());
-        Some(Bounce { reference: reference.clone(), status, loss, code })
+        Some(Self { reference: reference.clone(), status, loss, code })
     }
-}
 
-impl Bounce {
     /// Nothing when its words are none of ours.
     pub fn report(self) -> Option<Report> {
         let status = match (self.status.as_str(), self.loss.as_deref()) {
@@ -65,8 +64,8 @@ mod tests {
                 status,
                 code: Some("5.1.1".to_owned()),
             };
-            let bounce: Option<Bounce> = (&report).into();
-            let sent = serde_json::to_string(&bounce.expect("by reference")).expect("JSON");
+            let bounce = Bounce::of(&report).expect("by reference");
+            let sent = serde_json::to_string(&bounce).expect("JSON");
             let read: Bounce = serde_json::from_str(&sent).expect("JSON");
             assert_eq!(read.report(), Some(report));
         }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use lapin::BasicProperties;
@@ -14,7 +15,7 @@ use shirase::sandbox::{Receipts, Sandbox};
 
 use crate::events::{event, mobile, reachable, withdrawal_to};
 use crate::gateway::{Answer, Gateway};
-use crate::house::{House, PATIENCE, block_on};
+use crate::house::{BINARY, House, PATIENCE, block_on};
 use crate::support::{Postgres, eventually, free_port};
 
 const SECRET: &str = "rEcEiPt-sEcReT";
@@ -143,6 +144,42 @@ fn what_did_not_arrive_and_has_no_other_channel_is_counted_and_stays_undelivered
     );
     house.stop_and_assert_empty(&worker);
     house.assert_no_dead_letters();
+}
+
+/// From the mail system's pipe through the command, the worker and the broker to the customer.
+#[test]
+fn a_mail_that_bounces_into_the_pipe_is_told_by_sms() {
+    let gateway = Gateway::always(Answer::Accept);
+    let (house, sandbox) = house("receipt-bounce", &gateway);
+    let secret = "receipts.bounce_secret is the same for both";
+    let house = house
+        .set("email", "return_path = \"bounce@example.jp\"")
+        .set("receipts", &format!("bounce_secret = \"{secret}\""));
+    let worker = house.start();
+    let data = json!({"recipient": reachable(1, "taro@example.jp"), "which": "login", "via": "web"});
+    house.publish(&event("security.password.changed", "bounced", data));
+    house.wait_ended(1);
+    assert_eq!((sandbox.mail().len(), gateway.asked().len()), (1, 0), "to the mailbox first");
+    let reference = sandbox.mail()[0].message_id().split('@').next().expect("a reference").to_owned();
+
+    let report = include_str!("../../src/bounce/samples/postfix-unknown-user.eml");
+    let recipient = format!("bounce+{reference}@example.jp");
+    let pipe = || {
+        let mut command = Command::new(BINARY);
+        command.args(["bounce", "--recipient", &recipient, "--config"]).arg(worker.config_file());
+        let mut running = command.stdin(Stdio::piped()).spawn().expect("the binary runs");
+        running.stdin.take().expect("piped").write_all(report.as_bytes()).expect("read");
+        running.wait().expect("an end").code()
+    };
+    for _ in 0..3 {
+        assert_eq!(pipe(), Some(0));
+    }
+    gateway.wait_asked(1);
+    house.wait_metric("shirase_events_total", &[("result", "done")], 2.0);
+    house.stop_and_assert_empty(&worker);
+    assert_eq!(pipe(), Some(75), "kept by the mail system while nobody is there");
+    house.assert_no_dead_letters();
+    assert_eq!((gateway.accepted().len(), sandbox.mail().len()), (1, 1));
 }
 
 /// The sandbox calls the second worker about what either sent, and loses a third of it; the first worker is killed in the
