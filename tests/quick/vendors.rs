@@ -7,6 +7,7 @@ use serde_json::json;
 use shirase::config::{Config, Span};
 use shirase::gateway::receipt::{Callback, CallbackError, Status, Which};
 use shirase::gateway::{Class, Gateway};
+use url::Url;
 
 use crate::gateways::{REFERENCE, TIMEOUT, send_sms};
 use crate::house;
@@ -22,6 +23,12 @@ const ALL: [&str; 3] = [TWILIO, VONAGE, INFOBIP];
 
 /// The gateway of these keys at the server, below a path of its own.
 fn gateway(keys: &str, server: &Http) -> Gateway {
+    let receipts = "https://house.example.jp/shirase".parse().expect("a URL");
+    gateway_told(keys, server, Some(&receipts))
+}
+
+/// With or without a public address for its receipts.
+fn gateway_told(keys: &str, server: &Http, receipts: Option<&Url>) -> Gateway {
     house::provide_tls();
     let dir = tempfile::tempdir().expect("a folder");
     let path = dir.path().join("house.toml");
@@ -30,8 +37,7 @@ fn gateway(keys: &str, server: &Http) -> Gateway {
         .expect("written");
     let mut config = load(&path).sms.gateways.remove(0);
     config.common.timeout = Span(TIMEOUT);
-    let receipts = "https://house.example.jp/shirase".parse().expect("a URL");
-    Gateway::sms(&config, Some(&receipts)).unwrap_or_else(|error| panic!("{error}"))
+    Gateway::sms(&config, receipts).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn load(path: &Path) -> Config {
@@ -84,6 +90,9 @@ async fn receipts_are_taken_from_whoever_has_the_secret() {
     let server = Http::always(cut()).await;
     let infobip = gateway(INFOBIP, &server);
     assert!(ALL.iter().all(|keys| gateway(keys, &server).takes_receipts()));
+    let unheard: Vec<_> =
+        ALL.iter().filter(|keys| !gateway_told(keys, &server, None).takes_receipts()).collect();
+    assert_eq!(unheard, [&TWILIO], "it signs our address, which is not known then");
     let body =
         json!({"results": [{"messageId": REFERENCE, "status": {"groupName": "DELIVERED"}}]}).to_string();
     let receipts = |secret: &str| {

@@ -277,6 +277,10 @@ impl Wire for Twilio {
         self.signing.is_some()
     }
 
+    fn signs_the_address(&self) -> bool {
+        true
+    }
+
     fn receipts(&self, callback: &Callback<'_>) -> Result<Vec<Report>, CallbackError> {
         let fields: BTreeSet<(String, String)> = form_urlencoded::parse(callback.body).into_owned().collect();
         if !self.verify(callback, &fields) {

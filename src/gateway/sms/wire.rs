@@ -80,6 +80,11 @@ pub(in crate::gateway) trait Wire: Send + Sync {
     /// What is needed to verify receipts is configured.
     fn verifies_receipts(&self) -> bool;
 
+    /// Whether receipts can be verified only where our public address is known.
+    fn signs_the_address(&self) -> bool {
+        false
+    }
+
     /// Verifies a callback first, in constant time, and then reads it.
     fn receipts(&self, callback: &Callback<'_>) -> Result<Vec<Report>, CallbackError>;
 }
