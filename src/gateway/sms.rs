@@ -67,7 +67,7 @@ impl SmsGateway {
         let (reference, now, valid_for) = (letter.reference, letter.now, letter.valid_for);
         let callback = self.callback.as_ref();
         let request = self.wire.request(&Sms { phone, text, reference, now, valid_for, callback });
-        let answer = self.client.ask(request).await?;
+        let answer = self.client.ask(request, now).await?;
         let mut accepted = self.wire.read(&answer)?;
         accepted.segments = accepted.segments.or(u32::try_from(segments(text).segments).ok());
         Ok(accepted)
@@ -77,7 +77,7 @@ impl SmsGateway {
     pub async fn probe(&self, now: Timestamp) -> Result<(), Failure> {
         let request = self.wire.probe(now);
         let host = request.url.host_str().unwrap_or_default().to_owned();
-        let answer = self.client.ask(request).await?;
+        let answer = self.client.ask(request, now).await?;
         self.wire.read_probe(&answer).map_err(|failure| {
             let detail = format!("{host}: {}", failure.detail);
             Failure::new(failure.class, failure.reason, detail)

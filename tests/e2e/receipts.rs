@@ -75,6 +75,11 @@ fn what_did_not_arrive_is_told_by_mail_once_also_after_a_restart() {
     house.wait_ended(1);
     assert_eq!(call(house.http, &reference, "undelivered"), 204, "said once more");
     assert_eq!(house.metric("shirase_undelivered_total", &[("reason", "unreachable")]), 1.0);
+    assert_eq!(call(house.http, "ffffffffffffffffffffffffffffffff", "delivered"), 204, "nobody's");
+    for (status, least) in [("undelivered", 1.0), ("stranger", 1.0), ("stale", 1.0)] {
+        let labels = [("gateway", "gateway-1"), ("status", status)];
+        assert!(house.metric("shirase_receipts_total", &labels) >= least, "{status}");
+    }
     let told = house.run(&worker, &["trace", "withdrawal-1"]);
     let told = String::from_utf8_lossy(&told.stdout).into_owned();
     assert!(told.contains("told, but not through current.sms") && told.contains("unreachable: 27"), "{told}");

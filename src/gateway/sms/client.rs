@@ -5,6 +5,8 @@ use std::error::Error;
 use std::io;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Certificate, Response, redirect};
 use url::Url;
@@ -39,11 +41,11 @@ impl Client {
         builder.build().map(Self).map_err(|_| "the HTTP client could not be built".to_owned())
     }
 
-    /// Sends a request and reads its answer.
+    /// Sends a request and reads its answer; `now` is for an answer that names a time.
     ///
     /// # Errors
     /// [`Failure`] when there was none.
-    pub async fn ask(&self, request: Request) -> Result<Answer, Failure> {
+    pub async fn ask(&self, request: Request, now: Timestamp) -> Result<Answer, Failure> {
         let url = request.url.clone();
         let mut builder = self.0.request(request.method, request.url);
         for (name, value) in request.headers {
@@ -57,12 +59,13 @@ impl Client {
                 .body(Serializer::new(String::new()).extend_pairs(fields).finish()),
         };
         let answer = builder.send().await.map_err(|error| failure(&error, &url))?;
-        Ok(read(answer).await)
+        Ok(read(answer, now).await)
     }
 }
 
-async fn read(mut answer: Response) -> Answer {
-    let (status, retry_after) = (answer.status().as_u16(), retry_after(&answer));
+async fn read(mut answer: Response, now: Timestamp) -> Answer {
+    let asked = answer.headers().get(RETRY_AFTER).and_then(|wait| wait.to_str().ok());
+    let (status, retry_after) = (answer.status().as_u16(), asked.and_then(|wait| retry_after(wait, now)));
     let mut body = Vec::new();
     let whole = loop {
         match answer.chunk().await {
@@ -74,10 +77,16 @@ async fn read(mut answer: Response) -> Answer {
     Answer { status, retry_after, body, whole }
 }
 
-/// `Retry-After` in seconds; its form as a date is too rare to be worth a clock here.
-fn retry_after(answer: &Response) -> Option<Duration> {
-    let seconds = answer.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+/// `Retry-After`: seconds, or a date (RFC 9110, 10.2.3), of which one that is over asks for nothing.
+fn retry_after(text: &str, now: Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => {
+            let until = DateTimeParser::new().parse_timestamp(text).ok()?;
+            Duration::try_from(until.duration_since(now)).ok()
+        }
+    }
 }
 
 /// Nothing was written when connecting failed, or when a connection that was kept had ended before it took the request;
@@ -128,4 +137,20 @@ fn unreachable(error: &reqwest::Error, host: &str, url: &Url) -> String {
 
 fn chain(error: &reqwest::Error) -> impl Iterator<Item = &(dyn Error + 'static)> {
     std::iter::successors(error.source(), |error| (*error).source())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_is_a_number_of_seconds_or_a_time_to_come() {
+        let now = "2026-11-24T06:00:00Z".parse().expect("a time");
+        let seconds = |text| retry_after(text, now).map(|wait| wait.as_secs());
+        assert_eq!(seconds(" 17 "), Some(17));
+        assert_eq!(seconds("Tue, 24 Nov 2026 06:02:00 GMT"), Some(120));
+        for nothing in ["Tue, 24 Nov 2026 05:59:00 GMT", "-1", "soon", "", "99999999999999999999999"] {
+            assert_eq!(seconds(nothing), None, "{nothing}");
+        }
+    }
 }
