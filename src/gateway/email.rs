@@ -1,5 +1,6 @@
 //! Email: one mail for one recipient, signed, over one of several SMTP relays. The only part that names lettre.
 
+mod cleartext;
 mod dkim;
 mod mail;
 mod relay_url;

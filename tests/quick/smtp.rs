@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::future::join_all;
+use shirase::config::Span;
 use shirase::gateway::{Class, Gateway, Reason};
 
-use crate::gateways::{MAIL, PHONE, assert_says_nothing_personal, relay, send_mail};
+use crate::gateways::{MAIL, PHONE, TIMEOUT, assert_says_nothing_personal, relay, send_mail};
 use crate::house::{self, Findings};
 use crate::script::{Reply, Smtp, Stage, cut};
 
@@ -31,6 +32,15 @@ async fn offering(stage: Stage, reply: Reply) -> Smtp {
         _ => None,
     })
     .await
+}
+
+/// Gives up on silence quickly, on nothing else: a busy machine is no silent relay.
+fn patient(url: &str, reply: &Reply) -> Gateway {
+    house::provide_tls();
+    let mut email = house::config(&[("EMAIL__RELAYS__0__URL", url)]).email;
+    let silent = matches!(reply, Reply::Silence);
+    email.relays[0].timeout = if silent { Span(TIMEOUT) } else { Span::seconds(60) };
+    Gateway::relay(&email.relays[0], &email).unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// With STARTTLS where the stage is one of it, and credentials where it is theirs.
@@ -86,7 +96,7 @@ async fn a_relay_that_hangs_up_falls_silent_or_talks_nonsense_is_retried_unless_
         Stage::Dot,
     ];
     let half = || Reply::SayAndClose("250-half a".to_owned());
-    let endless = || Reply::SayAndClose(format!("250-{}", "x".repeat(1_000_000)));
+    let endless = || Reply::SayAndClose(format!("250-{}", "x".repeat(100_000)));
     let faults: [(fn() -> Reply, Reason); 5] = [
         (cut, Reason::Cut),
         (half, Reason::Cut),
@@ -98,8 +108,8 @@ async fn a_relay_that_hangs_up_falls_silent_or_talks_nonsense_is_retried_unless_
     let cases = stages.into_iter().flat_map(|stage| faults.map(|(reply, reason)| (stage, reply(), reason)));
     join_all(cases.map(|(stage, reply, reason)| async move {
         let case = format!("{stage:?} {:.60}", format!("{reply:?}"));
-        let server = offering(stage, reply).await;
-        let failure = send_mail(&relay(&url(&server, stage))).await.expect_err(&case);
+        let server = offering(stage, reply.clone()).await;
+        let failure = send_mail(&patient(&url(&server, stage), &reply)).await.expect_err(&case);
         let class = if stage == Stage::Dot { Class::Unknown } else { Class::Retryable };
         findings.equal(&case, &(failure.class, failure.reason), &(class, reason));
         assert_says_nothing_personal(&failure, &case);
@@ -163,13 +173,16 @@ async fn a_flood_that_the_relay_stems_is_slowed_down_not_repeated() {
 
 #[tokio::test]
 async fn what_answers_starttls_without_tls_gets_nothing() {
-    let plain =
-        Reply::SayThenClose("220 2.0.0 Go on\r\n".to_owned(), "250 script, in the clear\r\n".to_owned());
-    let server = offering(Stage::StartTls, plain).await;
-    let failure = send_mail(&relay(&url(&server, Stage::StartTls))).await.expect_err("no TLS");
-    assert_eq!((failure.class, failure.reason), (Class::Retryable, Reason::Tls), "{failure}");
-    assert!(failure.detail.contains("127.0.0.1"), "{failure}");
-    assert!(server.mails().is_empty());
+    let later = Reply::SayThenClose("220 2.0.0 Go on\r\n".to_owned(), "250 in the clear\r\n".to_owned());
+    // Injected together with the reply, to be taken for what the relay says once the connection is encrypted.
+    let at_once = Reply::Say("220 2.0.0 Go on\r\n250 in the clear\r\n250 again\r\n".to_owned());
+    for plain in [later, at_once] {
+        let server = offering(Stage::StartTls, plain).await;
+        let failure = send_mail(&relay(&url(&server, Stage::StartTls))).await.expect_err("no TLS");
+        assert_eq!((failure.class, failure.reason), (Class::Retryable, Reason::Tls), "{failure}");
+        assert!(failure.detail.contains("127.0.0.1"), "{failure}");
+        assert!(server.mails().is_empty());
+    }
 }
 
 #[tokio::test]

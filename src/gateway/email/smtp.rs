@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
-use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
+use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Noop, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
 use lettre::transport::smtp::response::{Response, Severity};
@@ -17,6 +17,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::super::{Accepted, Class, Failure, Letter, Reason};
+use super::cleartext::LineByLine;
 use super::mail::{Built, Sender, build};
 use super::relay_url::{RelayUrl, Tls};
 use super::reply::{Broken, Stage, failure, lost};
@@ -146,7 +147,11 @@ impl Relay {
             let stream = TcpStream::connect(at).await.map_err(refused)?;
             stream.set_nodelay(true).map_err(refused)?;
             *stage = Stage::Hello;
-            AsyncSmtpConnection::connect_with_transport(Box::new(stream), &self.hello).await
+            let stream: Box<dyn AsyncTokioStream> = match self.url.tls {
+                Tls::None => Box::new(stream),
+                _ => Box::new(LineByLine(stream)),
+            };
+            AsyncSmtpConnection::connect_with_transport(stream, &self.hello).await
         }
         .map_err(|error| failure(*stage, &error, &self.url.host))?;
         self.secure(&mut connection, stage).await?;
