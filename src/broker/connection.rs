@@ -24,6 +24,14 @@ pub enum BrokerError {
     /// The broker or the connection to it.
     #[error("{0}")]
     Lapin(#[from] lapin::Error),
+    /// A node that could not be connected to.
+    #[error("{node}: {error}")]
+    Node {
+        /// Host and port.
+        node: String,
+        /// Why not.
+        error: Box<BrokerError>,
+    },
     /// Its certificate, or TLS at all.
     #[error("{0}")]
     Tls(String),
@@ -138,7 +146,7 @@ pub(super) async fn connect_once(role: &str, config: &BrokerConfig) -> Result<Co
     for url in &config.urls {
         match connect(role, url, config).await {
             Ok(connection) => return Ok(connection),
-            Err(error) => last = error,
+            Err(error) => last = BrokerError::Node { node: url.to_string(), error: Box::new(error) },
         }
     }
     Err(last)
