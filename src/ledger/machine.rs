@@ -220,8 +220,10 @@ fn end(row: &mut NotificationRow, settle: &Settle, now: i64) {
     row.reason = settle.reason.as_ref().map(ToString::to_string);
     row.busy_until = after(now, settle.pause);
     row.attempt -= i64::from(settle.uncounted);
-    if let Some(keep) = &settle.keep {
-        row.keep(keep, now);
+    match &settle.keep {
+        Some(keep) => row.keep(keep, now),
+        // What an earlier attempt had it kept for: this one's gateway says nothing later, or the event comes again.
+        None => row.unseal(),
     }
     if let (true, Some(gateway), Some(id)) =
         (settle.found_by_provider_id, &settle.gateway, &settle.provider_id)

@@ -442,6 +442,18 @@ pub async fn what_is_kept_for_a_receipt_is_forgotten_in_time(mut bed: impl Bed) 
     assert_eq!(told(&ledger, receipt_of("late", undelivered())).await, applied("late"));
     let again = ledger.claim(claim_of(event("late"), &["current.sms"], LONG)).await;
     assert_eq!(again, Ok(ClaimAnswer::Duplicate), "its event stays done");
+
+    // An attempt without an answer had it kept; the next one's gateway says nothing later.
+    let pseudonyms = ledger.pseudonyms().await.expect("open");
+    let keep = Keep { sealed: pseudonyms.seal(b"e".to_vec(), &event("twice").key), wait: LONG };
+    let grant = granted(&ledger, claim_of(event("twice"), &["current.sms"], LONG)).await;
+    let unknown =
+        Settle { keep: Some(Box::new(keep)), ..settle_of("twice", "current.sms", &grant, Settled::Unknown) };
+    assert!(ledger.settle(unknown).await.expect("open").is_written());
+    let grant = granted(&ledger, claim_of(event("twice"), &["current.sms"], LONG)).await;
+    let accepted = settle_of("twice", "current.sms", &grant, Settled::Accepted);
+    assert!(ledger.settle(accepted).await.expect("open").is_written());
+    assert_eq!(told(&ledger, receipt_of("twice", undelivered())).await, applied("twice"));
 }
 
 pub async fn a_sweep_forgets_what_is_older_than_retention_and_nothing_else(mut bed: impl Bed) {
