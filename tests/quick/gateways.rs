@@ -201,7 +201,7 @@ async fn every_smtp_reply_has_its_class_by_stage_and_code() {
 async fn a_relay_that_cannot_be_reached_is_surely_not_told() {
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("bound").port();
     for url in
-        [format!("smtp://user:sEcReT@127.0.0.1:{closed}"), "smtp://secret.invalid:25?tls=none".to_owned()]
+        [format!("smtp://user:sEcReT@127.0.0.1:{closed}"), "smtp://nobody.invalid:25?tls=none".to_owned()]
     {
         let failure = send_mail(&relay(&url)).await.expect_err("nobody there");
         assert_eq!((failure.class, failure.reason), (Class::Retryable, Reason::Connect), "{failure}");

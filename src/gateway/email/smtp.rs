@@ -143,7 +143,10 @@ impl Relay {
         let mut connection = if self.url.tls == Tls::Implicit {
             AsyncSmtpConnection::connect_tokio1(at, None, &self.hello, self.tls.clone(), None).await
         } else {
-            let refused = |_| Failure::new(Class::Retryable, Reason::Connect, "no connection");
+            let refused = |_| {
+                let detail = format!("no connection to {}", self.url);
+                Failure::new(Class::Retryable, Reason::Connect, detail)
+            };
             let stream = TcpStream::connect(at).await.map_err(refused)?;
             stream.set_nodelay(true).map_err(refused)?;
             *stage = Stage::Hello;
