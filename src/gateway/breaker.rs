@@ -29,6 +29,9 @@ const FULL_STRENGTH: u32 = 32;
 /// is still found out within ten seconds.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(8);
 
+/// An outage that nobody has met for so long after the gateway might have been asked again is no longer told of.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(300);
+
 /// A vendor's wish to be left alone is followed for so long at most: a nonsensical one must not outlive its cause.
 const LONGEST_HOLD: Duration = Duration::from_secs(3600);
 
@@ -267,9 +270,11 @@ impl Breaker {
         }
     }
 
-    /// What is wrong while the gateway takes nothing: from the opening until a probe was answered.
-    pub fn outage(&self) -> Option<Outage> {
+    /// What is wrong while the gateway takes nothing: from the opening until a probe was answered. Where nothing is to be
+    /// sent, nobody probes, and what was wrong once says ever less of now.
+    pub fn outage(&self, now: Instant) -> Option<Outage> {
         match self.state {
+            State::Open { until } if now >= until + FORGOTTEN_AFTER => None,
             State::Open { .. } | State::Probing(_) => self.outage,
             State::Closed | State::Returning { .. } => None,
         }

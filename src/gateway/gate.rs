@@ -79,8 +79,9 @@ impl Gate {
 
     /// What is wrong, and for how long it has been.
     pub fn outage(&self) -> Option<(Outage, Duration)> {
-        let outage = self.locked().outage()?;
-        Some((outage, self.time.now().saturating_duration_since(outage.since)))
+        let now = self.time.now();
+        let outage = self.locked().outage(now)?;
+        Some((outage, now.saturating_duration_since(outage.since)))
     }
 
     fn locked(&self) -> MutexGuard<'_, Breaker> {
@@ -94,7 +95,7 @@ impl Gate {
         let before = (breaker.circuit(), breaker.refusal(now).is_some());
         let result = step(&mut breaker, now);
         let after = (breaker.circuit(), breaker.refusal(now).is_some());
-        let reason = breaker.outage().map(|outage| outage.reason);
+        let reason = breaker.outage(now).map(|outage| outage.reason);
         drop(breaker);
         if before.0 != after.0 {
             telemetry::circuit_changed(&self.name, self.channel, (before.0, after.0), reason);

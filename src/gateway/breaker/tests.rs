@@ -151,8 +151,13 @@ fn a_gateway_that_hangs_is_found_out_in_less_than_ten_seconds() {
         assert!(watch.now - begun < Duration::from_secs(10));
     }
     assert!(watch.now - begun <= Duration::from_millis(3_500), "{:?}", watch.now - begun);
-    let outage = watch.breaker.outage().expect("open");
+    let outage = watch.breaker.outage(watch.now).expect("open");
     assert_eq!((outage.since, outage.reason), (begun, Reason::Timeout));
+    // Nobody needs it: that it failed once is not told for ever.
+    watch.after(304_000);
+    assert!(watch.breaker.outage(watch.now).is_some());
+    watch.after(1_001);
+    assert_eq!(watch.breaker.outage(watch.now), None);
 
     // Also when its answers had been slow before: it is waited for longer, but not for ever.
     let mut slow = Watch::new(BreakerConfig::default());
