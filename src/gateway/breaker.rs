@@ -30,7 +30,7 @@ const FULL_STRENGTH: u32 = 32;
 const LONGEST_PATIENCE: Duration = Duration::from_secs(8);
 
 /// An outage that nobody has met for so long after the gateway might have been asked again is no longer told of.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(300);
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 
 /// A vendor's wish to be left alone is followed for so long at most: a nonsensical one must not outlive its cause.
 const LONGEST_HOLD: Duration = Duration::from_secs(3600);

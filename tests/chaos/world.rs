@@ -28,6 +28,8 @@ impl World {
         let ledger = format!("url = \"{}\"", database.url());
         let house = House::on_nodes(&brokers.urls(), "chaos");
         let house = house.set("ledger", &ledger).set("retry", SCHEDULE).timeouts("2s");
+        // A round is short: a gateway that was healed is asked again before the next one.
+        let house = house.breakers(r#"open_for = "1s", open_for_at_most = "2s""#);
         let mut trial = Trial::new(house, &brokers.urls());
         let twin = trial.house.twin();
         trial.also(twin.http);
