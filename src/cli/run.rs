@@ -138,7 +138,7 @@ fn desk(dispatcher: &Dispatcher, bring: BringAgain) -> Desk {
         let bring = bring.clone();
         Box::pin(async move { bring.bring(lane, raw, deaths).await })
     });
-    Desk { ledger: dispatcher.ledger.clone(), bring, clock: dispatcher.clock.clone() }
+    Desk::new(dispatcher.ledger.clone(), bring, dispatcher.clock.clone())
 }
 
 /// Forgets what is older than the retention, a step at a time, so that no commit waits long. It also shows within seconds

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
 use tokio::time::sleep;
 
 use crate::clock::Clock;
@@ -20,21 +22,32 @@ pub type Bring = Arc<dyn Fn(Lane, RawEvent, u32) -> Pin<Box<dyn Future<Output = 
 /// A vendor may call back before its own answer has reached us, so its id of the message is asked for again.
 const ASK_AGAIN_AFTER: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 
+/// Ids that are asked for again at once. An account that others use too brings receipts that are never ours.
+const MAX_ASKING: usize = 256;
+
 /// Whoever took a receipt and could not bring its event within this time has ended.
 pub const STRANDED_AFTER: Duration = Duration::from_secs(30);
 
 /// Takes what receipts say. Cheap to clone.
 #[derive(Clone)]
 pub struct Desk {
-    /// Who remembers the messages.
-    pub ledger: Ledger,
-    /// The way back into the lanes.
-    pub bring: Bring,
-    /// The wall clock.
-    pub clock: Clock,
+    ledger: Ledger,
+    bring: Bring,
+    clock: Clock,
+    asking: Arc<Semaphore>,
 }
 
 impl Desk {
+    /// `ledger` remembers the messages, `bring` is the way back into the lanes, `clock` the wall clock.
+    pub fn new(ledger: Ledger, bring: Bring, clock: Clock) -> Self {
+        Self { ledger, bring, clock, asking: Arc::new(Semaphore::new(MAX_ASKING)) }
+    }
+
+    /// The current time by its clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// Takes the reports of one callback. `gateway` is whose word it is; nothing for a bounce. False: not all of it is
     /// durable, and it has to be said again.
     pub async fn take(&self, gateway: Option<&str>, reports: Vec<Report>) -> bool {
@@ -81,25 +94,37 @@ impl Desk {
     ) -> Result<bool, LedgerClosed> {
         let by_their_id = matches!(receipt.message, MessageName::ProviderId { .. });
         let answer = self.ledger.receipt(receipt).await?;
+        if by_their_id && answer == ReceiptAnswer::Stranger {
+            return Ok(false);
+        }
         telemetry::receipt_taken(gateway, report, &answer);
         match answer {
             ReceiptAnswer::Applied { reopened: Some(reopened), .. } => {
                 self.bring_again(&reopened).await.map(|()| true)
             }
-            ReceiptAnswer::Applied { reopened: None, .. } | ReceiptAnswer::Stale => Ok(true),
-            ReceiptAnswer::Stranger => Ok(!by_their_id),
+            ReceiptAnswer::Applied { reopened: None, .. }
+            | ReceiptAnswer::Stale
+            | ReceiptAnswer::Stranger => Ok(true),
         }
     }
 
     fn ask_again(&self, gateway: Option<String>, report: Report, receipt: Receipt) {
+        let stranger = |gateway: Option<&str>, report: &Report| {
+            telemetry::receipt_taken(gateway, report, &ReceiptAnswer::Stranger);
+        };
+        let Ok(permit) = Arc::clone(&self.asking).try_acquire_owned() else {
+            return stranger(gateway.as_deref(), &report);
+        };
         let desk = self.clone();
         tokio::spawn(async move {
+            let _permit = permit;
             for wait in ASK_AGAIN_AFTER {
                 sleep(wait).await;
                 if desk.write_down(gateway.as_deref(), &report, receipt.clone()).await != Ok(false) {
                     return;
                 }
             }
+            stranger(gateway.as_deref(), &report);
         });
     }
 

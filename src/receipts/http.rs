@@ -70,7 +70,7 @@ async fn receipts(
         Err(status) => return status,
     };
     let url = listener.as_called(&name, &parts.uri, &parts.headers);
-    let now = listener.desk.clock.now();
+    let now = listener.desk.now();
     match gateway.receipts(&Callback { url: &url, headers: &parts.headers, body: &body, now }) {
         Ok(reports) => listener.take(Some(name), reports).await,
         Err(error) => {

@@ -77,7 +77,7 @@ async fn house(name: &str, cut_first: bool, change: impl FnOnce(&mut Config)) ->
     let world = Arc::new(world);
     let (brought, open) = (Arc::<AtomicUsize>::default(), Arc::new(AtomicBool::new(true)));
     let bring = bring(&world, &brought, &open);
-    let desk = Desk { ledger: world.dispatcher.ledger.clone(), bring, clock: Clock::fixed(house::time()) };
+    let desk = Desk::new(world.dispatcher.ledger.clone(), bring, Clock::fixed(house::time()));
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let routes = router(Arc::clone(&world.dispatcher), desk.clone(), &receipts);
@@ -242,6 +242,23 @@ async fn a_receipt_for_what_nobody_knows_is_answered_as_any_other() {
     for place in ["/receipts/vendor?reference=ffffffffffffffffffffffffffffffff", "/receipts/vendor"] {
         assert_eq!(house.receipt(place, "delivered", None).await, StatusCode::NO_CONTENT, "{place}");
     }
+}
+
+/// Without our reference only the vendor's id is left, and a vendor may call before its own answer has reached us.
+#[tokio::test]
+async fn a_receipt_that_names_the_vendor_s_id_counts_also_when_it_comes_too_early() {
+    let house = house("receipt-early", false, |_| {}).await;
+    let lost = || house.receipt("/receipts/vendor", "undelivered", Some("30003"));
+    assert_eq!((lost().await, house.sent()), (StatusCode::NO_CONTENT, (0, 0)));
+    assert_results(&house.dispatch(&login(true), 0).await, &["current.sms accepted"]);
+    timeout(PATIENCE, async {
+        while house.sent() != (1, 1) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("told by mail");
+    assert_eq!((lost().await, house.sent()), (StatusCode::NO_CONTENT, (1, 1)));
 }
 
 /// The answer to the request was cut, and the house waits for the receipt.
