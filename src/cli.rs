@@ -15,7 +15,6 @@ mod init;
 mod preview;
 mod printable;
 mod publish;
-mod rehearsal;
 mod run;
 mod sandbox;
 mod send_test;

@@ -22,6 +22,7 @@ use crate::broker::BrokerConfig;
 use crate::dispatch::RetryConfig;
 use crate::gateway::{EmailConfig, SmsConfig};
 use crate::ledger::LedgerConfig;
+use crate::lint::CheckConfig;
 use crate::receipts::ReceiptsConfig;
 use crate::template::Brand;
 use crate::worker::{LanesConfig, WorkerConfig};
@@ -73,9 +74,12 @@ pub struct CatalogConfig {
 pub struct TemplatesConfig {
     /// The folder of templates; the built-in ones without it.
     pub dir: Option<PathBuf>,
-    /// Load changed templates while running. Read, but not acted on yet.
+    /// Load changed templates while running.
     #[serde(default)]
     pub watch: bool,
+    /// What a set has to pass before it is used.
+    #[serde(default)]
+    pub check: CheckConfig,
 }
 
 impl Config {

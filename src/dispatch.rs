@@ -13,6 +13,7 @@ mod schedule;
 mod underway;
 mod verdict;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
@@ -34,6 +35,7 @@ use crate::ledger::{
 use crate::plan::{Address, Notification, Plan, plan};
 use crate::telemetry;
 use crate::template::{Brand, Rendered, TemplateSet};
+use crate::wording::Wording;
 use deliver::{Ending, Job};
 
 /// An event as some source delivered it.
@@ -54,7 +56,7 @@ pub struct Dispatcher {
     /// Event types.
     pub catalog: Catalog,
     /// Wording.
-    pub templates: TemplateSet,
+    pub templates: Arc<Wording>,
     /// Ways out.
     pub gateways: Gateways,
     /// Memory.
@@ -85,6 +87,8 @@ struct Journey<'a> {
     lane: Lane,
     /// It is the event's only notification, so settling it closes the event.
     alone: bool,
+    /// The set that its messages are rendered from.
+    templates: Arc<TemplateSet>,
 }
 
 impl Dispatcher {
@@ -120,7 +124,9 @@ impl Dispatcher {
             Ok(Plan::Muted) => return self.muted(report, record).await,
             Err(error) => return self.dead(report, incoming, record, error.into(), error.to_string()).await,
         };
-        let rendered = match self.templates.render(&event, &notifications, &self.brand) {
+        // One set for all of the event, whatever is loaded meanwhile.
+        let templates = self.templates.current();
+        let rendered = match templates.render(&event, &notifications, &self.brand) {
             Ok(rendered) => rendered,
             Err(error) => {
                 return self.dead(report, incoming, record, DeadReason::Render, error.to_string()).await;
@@ -129,7 +135,7 @@ impl Dispatcher {
 
         let (lane, revive, alone) = (incoming.lane, incoming.revive, notifications.len() == 1);
         let raw = &incoming.raw;
-        let journey = Journey { raw, event: &event, record, revive, pseudonyms, lane, alone };
+        let journey = Journey { raw, event: &event, record, revive, pseudonyms, lane, alone, templates };
         let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
         let (held, deaths) = match self.ledger.claim(claim).await? {
             ClaimAnswer::Open { held, deaths } => (held, deaths),
@@ -232,7 +238,7 @@ impl Dispatcher {
                 target: notification.target(),
                 recipient: recipient(&journey.pseudonyms, &notification.address),
                 why: notification.why.to_string(),
-                template_version: self.templates.version().to_owned(),
+                template_version: journey.templates.version().to_owned(),
                 gateway: self.first_gateway(notification, &reference),
                 reference,
             }

@@ -11,6 +11,9 @@
 //! | [`event`] | decode: envelope, catalog, schema, recipient. Pure |
 //! | [`plan`] | event type policy × recipient → notifications. Pure |
 //! | [`template`] | render: notifications → messages. Pure once loaded |
+//! | [`example`] | events made of the schemas' examples and extremes. Pure |
+//! | [`lint`] | the rules that a set of templates has to pass. Pure |
+//! | [`wording`] | the set of templates in use, and its reload |
 //! | [`ledger`] | durable claims and settlements. The only one that names SQL |
 //! | [`gateway`] | hand a message to a vendor or relay, and classify its answer |
 //! | [`bounce`] | what a mail to the return path says of one of ours. Pure |
@@ -44,12 +47,15 @@ pub mod config;
 mod crash;
 pub mod dispatch;
 pub mod event;
+pub mod example;
 pub mod gateway;
 pub mod ledger;
+pub mod lint;
 pub mod plan;
 pub mod receipts;
 pub mod sandbox;
 pub mod telemetry;
 pub mod template;
 pub mod tls;
+pub mod wording;
 pub mod worker;

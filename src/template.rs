@@ -5,18 +5,23 @@
 
 mod helpers;
 mod load;
+mod origin;
+mod place;
 mod sanitize;
 mod segments;
 
 use std::collections::BTreeMap;
 
-use handlebars::{Context, Handlebars};
+use handlebars::{Context, Handlebars, Template};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub use self::load::TemplateProblem;
+pub use self::origin::{Texts, Traced, TracedSet};
+pub use self::place::Place;
 pub use self::segments::{Encoding, Segments, segments};
+use crate::assets::Files;
 use crate::event::Event;
 use crate::plan::{Channel, Notification};
 
@@ -94,22 +99,22 @@ pub enum RenderError {
     /// Handlebars failed.
     #[error("{place}: {detail}")]
     Failed {
-        /// File, line and column.
-        place: String,
+        /// Where.
+        place: Place,
         /// What handlebars says: names, no values.
         detail: String,
     },
     /// Nothing but white space.
     #[error("{place}: renders to nothing; nothing empty is sent")]
     Empty {
-        /// File.
-        place: String,
+        /// Which file.
+        place: Place,
     },
     /// A subject of several lines.
     #[error("{place}: renders to more than one line; a subject is one line")]
     Lines {
-        /// File.
-        place: String,
+        /// Which file.
+        place: Place,
     },
 }
 
@@ -117,22 +122,46 @@ pub enum RenderError {
 #[derive(Debug)]
 pub struct TemplateSet {
     locales: BTreeMap<String, Locale>,
+    files: Files,
     version: String,
 }
 
 /// One locale's two registries.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Locale {
-    text: Handlebars<'static>,
-    html: Handlebars<'static>,
-    /// Name in the registry → path, for messages.
-    places: BTreeMap<String, String>,
+    text: Registry,
+    html: Registry,
+}
+
+/// Templates by name, and where each came from.
+#[derive(Debug, Clone, Default)]
+struct Registry {
+    templates: Handlebars<'static>,
+    places: BTreeMap<String, Place>,
 }
 
 impl TemplateSet {
     /// A short hash of all files: which wording was in force.
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The files that it was made of.
+    pub fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Its locales, and for each whether it has templates of an event type.
+    pub fn locales_of(&self, event_type: &str) -> impl Iterator<Item = &str> {
+        let has_type = move |(_, locale): &(&String, &Locale)| locale.has(event_type, Part::Sms);
+        self.locales.iter().filter(has_type).map(|(name, _)| name.as_str())
+    }
+
+    /// The parsed template of a file and the registry's name for partials: `html` says which of the two registries.
+    pub fn template(&self, locale: &str, name: &str, html: bool) -> Option<(&Template, &Place)> {
+        let locale = self.locales.get(locale)?;
+        let registry = if html { &locale.html } else { &locale.text };
+        Some((registry.templates.get_template(name)?, registry.places.get(name)?))
     }
 
     /// Renders each notification and each fallback of an event, before any of them is sent.
@@ -186,8 +215,12 @@ pub struct Rendered {
 }
 
 impl Locale {
+    fn registry(&self, part: Part) -> &Registry {
+        if part == Part::Html { &self.html } else { &self.text }
+    }
+
     fn has(&self, event_type: &str, part: Part) -> bool {
-        self.places.contains_key(&name(event_type, part))
+        self.registry(part).places.contains_key(&name(event_type, part))
     }
 
     fn message(
@@ -196,9 +229,7 @@ impl Locale {
         event: &Event,
         notification: &Notification,
     ) -> Result<Message, RenderError> {
-        let channel = notification.address.channel();
-        context.data_mut()["notification"] =
-            json!({"channel": channel.as_str(), "contact": notification.contact.as_str()});
+        let channel = address(context, notification);
         let part = |part: Part| self.part(context, &event.kind.name, part);
         Ok(match channel {
             Channel::Sms => Message::Sms { text: part(Part::Sms)? },
@@ -211,30 +242,48 @@ impl Locale {
     }
 
     fn part(&self, context: &Context, event_type: &str, part: Part) -> Result<String, RenderError> {
-        let name = name(event_type, part);
-        let registry = if part == Part::Html { &self.html } else { &self.text };
-        let place = || self.places.get(&name).cloned().unwrap_or_else(|| name.clone());
-        let rendered =
-            registry.render_with_context(&name, context).map_err(|error| self.failed(&error, &name))?;
-        let rendered = rendered.trim();
-        if rendered.is_empty() {
-            return Err(RenderError::Empty { place: place() });
-        }
-        if part == Part::Subject && rendered.contains(['\r', '\n']) {
-            return Err(RenderError::Lines { place: place() });
-        }
-        Ok(rendered.to_owned())
+        let rendered = self.registry(part).render(context, &name(event_type, part))?;
+        let text = rendered.trim();
+        self.sendable(text, event_type, part)?;
+        Ok(text.to_owned())
     }
 
-    fn failed(&self, error: &handlebars::RenderError, name: &str) -> RenderError {
-        let name = error.template_name.as_deref().unwrap_or(name);
-        let file = self.places.get(name).map_or(name, String::as_str);
-        let place = match (error.line_no, error.column_no) {
-            (Some(line), Some(column)) => format!("{file}:{line}:{column}"),
-            _ => file.to_owned(),
-        };
-        RenderError::Failed { place, detail: error.reason().to_string() }
+    /// Nothing empty is sent, and no subject of two lines.
+    fn sendable(&self, text: &str, event_type: &str, part: Part) -> Result<(), RenderError> {
+        let place = || self.registry(part).place(&name(event_type, part));
+        if text.is_empty() {
+            return Err(RenderError::Empty { place: place() });
+        }
+        if part == Part::Subject && text.contains(['\r', '\n']) {
+            return Err(RenderError::Lines { place: place() });
+        }
+        Ok(())
     }
+}
+
+impl Registry {
+    fn place(&self, name: &str) -> Place {
+        self.places.get(name).cloned().unwrap_or_else(|| Place::file(name, name))
+    }
+
+    fn render(&self, context: &Context, name: &str) -> Result<String, RenderError> {
+        self.templates.render_with_context(name, context).map_err(|error| {
+            let file = self.place(error.template_name.as_deref().unwrap_or(name));
+            let place = match (error.line_no, error.column_no) {
+                (Some(line), Some(column)) => file.at(line, column),
+                _ => file,
+            };
+            RenderError::Failed { place, detail: error.reason().to_string() }
+        })
+    }
+}
+
+/// Tells templates which notification they speak for.
+fn address(context: &mut Context, notification: &Notification) -> Channel {
+    let channel = notification.address.channel();
+    context.data_mut()["notification"] =
+        json!({"channel": channel.as_str(), "contact": notification.contact.as_str()});
+    channel
 }
 
 /// A template's name in its registry.

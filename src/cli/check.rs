@@ -7,13 +7,13 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::house::House;
-use super::rehearsal::{Rehearsal, rehearse};
 use super::{ConfigArg, NOT_IN_ORDER};
 use crate::broker::{self, Names};
 use crate::clock::Clock;
 use crate::dispatch::Schedule;
 use crate::gateway::{Gateway, Gateways, OnUnknown};
 use crate::ledger::{Ledger, LedgerConfig, OpenError};
+use crate::lint::{self, Report};
 use crate::plan::Channel;
 
 /// How long a ledger may take to answer.
@@ -37,36 +37,48 @@ pub(super) struct Check {
 impl Check {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
         let house = House::load(self.config.config.as_deref())?;
-        let mut checked = rehearse(&house)?;
-        let mut notes = Vec::new();
+        let checked = lint::check(&house.premises(), &house.templates, Clock::system().now());
+        let (mut notes, mut troubles) = (Vec::new(), Vec::new());
         match house.gateways() {
-            Err(error) => checked.findings.push(error.to_string()),
+            Err(error) => troubles.push(error.to_string()),
             Ok(gateways) => {
                 notes.extend(divided(&gateways));
                 notes.extend(unheard(&gateways));
                 notes.extend(key_beside_the_data(&house, &gateways));
                 if self.connect {
-                    checked.findings.extend(connections(&house, &gateways).await);
+                    troubles.extend(connections(&house, &gateways).await);
                 }
             }
         }
-        self.report(&house, &checked, &notes)?;
-        Ok(if checked.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(NOT_IN_ORDER) })
+        self.report(&house, &checked, &troubles, &notes)?;
+        Ok(if checked.passes() && troubles.is_empty() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::from(NOT_IN_ORDER)
+        })
     }
 
-    fn report(&self, house: &House, checked: &Rehearsal, notes: &[String]) -> std::io::Result<()> {
+    fn report(
+        &self,
+        house: &House,
+        checked: &Report,
+        troubles: &[String],
+        notes: &[String],
+    ) -> std::io::Result<()> {
         let mut out = stdout().lock();
-        let (types, Rehearsal { findings, messages, sms, long_sms }) =
-            (house.catalog.iter().count(), checked);
+        let (types, Report { findings, messages, sms, long_sms }) = (house.catalog.iter().count(), checked);
         if self.json {
             let report = json!({
                 "types": types, "messages": messages, "template_version": house.templates.version(),
-                "sms": sms, "sms_of_several_segments": long_sms, "notes": notes, "findings": findings
+                "sms": sms, "sms_of_several_segments": long_sms, "notes": notes, "findings": findings, "troubles": troubles
             });
             return writeln!(out, "{report}");
         }
         for finding in findings {
             writeln!(out, "{finding}")?;
+        }
+        for trouble in troubles {
+            writeln!(out, "{trouble}")?;
         }
         if !long_sms.is_empty() {
             // Not wrong, but billed: a long company name does this to every text.
@@ -77,7 +89,7 @@ impl Check {
             writeln!(out, "note: {note}")?;
         }
         let connected = if self.connect { ", connections" } else { "" };
-        let verdict = match findings.len() {
+        let verdict = match findings.len() + troubles.len() {
             0 => "in order".to_owned(),
             count => format!("{count} finding(s)"),
         };

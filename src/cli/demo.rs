@@ -12,10 +12,11 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::house::House;
-use super::{ConfigArg, NOT_IN_ORDER, examples, signals};
+use super::{ConfigArg, NOT_IN_ORDER, signals};
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Disposition, Incoming, NotificationResult, Report, Revive};
 use crate::event::{Lane, RawEvent, peek};
+use crate::example;
 use crate::gateway::{HttpGatewayConfig, SmsKindConfig};
 use crate::sandbox::{Page, Sample, Sandbox};
 use crate::worker::Stop;
@@ -87,21 +88,12 @@ async fn house(config: Option<&Path>, sandbox: &Sandbox) -> anyhow::Result<House
 
 /// Every example of every schema, as an event that happened a moment ago.
 fn samples(house: &House, now: Timestamp) -> Vec<Sample> {
-    let sample = |kind: &Arc<crate::event::EventType>, index: usize, data: &Value| Sample {
+    let sample = |(kind, event): (Arc<crate::event::EventType>, Value)| Sample {
         event_type: kind.name.clone(),
         title: kind.schema.title().to_owned(),
-        event: examples::envelope(kind, &format!("sample-{}-{}", kind.name, index + 1), now, data),
+        event,
     };
-    let of_kind = |kind| {
-        let kind: &Arc<crate::event::EventType> = kind;
-        kind.schema
-            .examples()
-            .iter()
-            .enumerate()
-            .map(move |(index, data)| sample(kind, index, data))
-            .collect::<Vec<_>>()
-    };
-    house.catalog.iter().flat_map(of_kind).collect()
+    example::samples(&house.catalog, now).into_iter().map(sample).collect()
 }
 
 /// Sends every sample and says where each went and why. The number of messages handed over, or nothing when a sample

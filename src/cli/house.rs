@@ -14,7 +14,9 @@ use crate::dispatch::{Dispatcher, Schedule, Underway};
 use crate::event::Catalog;
 use crate::gateway::{BuildError, GatewayUrl, Gateways};
 use crate::ledger::Ledger;
+use crate::lint::Premises;
 use crate::template::TemplateSet;
+use crate::wording::Wording;
 
 /// Everything that is read before anything runs.
 pub(super) struct House {
@@ -46,6 +48,12 @@ impl House {
         Ok((config, catalog))
     }
 
+    /// What the rules of wording look at beside the templates.
+    pub fn premises(&self) -> Premises<'_> {
+        let (brand, sms, config) = (&self.config.brand, &self.config.sms, &self.config.templates.check);
+        Premises { catalog: &self.catalog, brand, sms, config }
+    }
+
     /// The ways out.
     ///
     /// # Errors
@@ -64,7 +72,7 @@ impl House {
             .map_err(|error| Usage(format!("ledger.url: {error}")))?;
         Ok(Arc::new(Dispatcher {
             catalog: self.catalog,
-            templates: self.templates,
+            templates: Arc::new(Wording::new(self.templates)),
             gateways,
             ledger,
             clock,

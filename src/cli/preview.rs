@@ -8,11 +8,11 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::examples::Fate;
 use super::house::House;
 use super::{ConfigArg, NOT_IN_ORDER, Usage, examples};
 use crate::clock::Clock;
 use crate::event::Event;
+use crate::example::Fate;
 use crate::plan::{Channel, Notification};
 use crate::template::{Message, segments};
 

@@ -16,13 +16,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::house::House;
-use super::rehearsal::rehearse;
 use super::{ConfigArg, Usage, signals};
 use crate::admin;
 use crate::broker::BringAgain;
 use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
 use crate::event::Lane;
+use crate::lint;
 use crate::receipts::{self, Bring, Desk, STRANDED_AFTER};
 use crate::telemetry;
 use crate::worker::{Stop, Worker};
@@ -54,8 +54,9 @@ impl Run {
         signals::listen(stop.clone())?;
         let house = House::load(self.config.config.as_deref())?;
         // One misspelt name would make a dead letter of every event of a type: such a set never begins to send.
-        let findings = rehearse(&house)?.findings;
-        if !findings.is_empty() {
+        let report = lint::check(&house.premises(), &house.templates, Clock::system().now());
+        if !report.passes() {
+            let findings: Vec<String> = report.errors().map(ToString::to_string).collect();
             return Err(Usage(findings.join("\n")).into());
         }
         if let Some(file) = self.events {
@@ -83,7 +84,7 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let dispatcher = house.dispatcher(Clock::system())?;
-    info!(version = env!("CARGO_PKG_VERSION"), templates = dispatcher.templates.version(), %listen, "starting");
+    info!(version = env!("CARGO_PKG_VERSION"), templates = dispatcher.templates.current().version(), %listen, "starting");
 
     let (worker, readiness, bring) = Worker::start(
         Arc::clone(&dispatcher),

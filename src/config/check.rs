@@ -14,6 +14,7 @@ use super::{Certificates, Config, Secret, Span, TextValue};
 use crate::broker::AmqpUrl;
 use crate::gateway::{BreakerConfig, GatewayUrl, Mailbox, RelayUrl, ReturnPath};
 use crate::ledger::LedgerUrl;
+use crate::lint::RuleName;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl fmt::Display for ConfigError {
 type FormatCheck = fn(&str) -> Option<String>;
 
 /// Every format that the schema names. A name that is missing here fails the schema's compilation, hence every test.
-const FORMATS: [(&str, FormatCheck); 9] = [
+const FORMATS: [(&str, FormatCheck); 10] = [
     (Span::FORMAT, Span::problem),
     (Secret::FORMAT, Secret::problem),
     (Certificates::FORMAT, Certificates::problem),
@@ -64,6 +65,7 @@ const FORMATS: [(&str, FormatCheck); 9] = [
     (RelayUrl::FORMAT, RelayUrl::problem),
     (Mailbox::FORMAT, Mailbox::problem),
     (ReturnPath::FORMAT, ReturnPath::problem),
+    (RuleName::FORMAT, RuleName::problem),
 ];
 
 /// The configuration's JSON Schema, without references.

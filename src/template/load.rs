@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use handlebars::{Handlebars, Template, TemplateError, TemplateErrorReason, no_escape};
+use handlebars::{Template, TemplateError, TemplateErrorReason, no_escape};
 use ring::digest::{Context as Digest, SHA256};
 
-use super::{DEFAULT_LOCALE, Locale, Part, TemplateSet, helpers, name};
+use super::{DEFAULT_LOCALE, Locale, Part, Place, Registry, TemplateSet, helpers, name};
 use crate::assets::Files;
 use crate::event::Catalog;
 
@@ -15,8 +15,8 @@ pub enum TemplateProblem {
     /// A template that does not parse.
     #[error("{place}: {detail}")]
     Parse {
-        /// File, line and column.
-        place: String,
+        /// Where.
+        place: Place,
         /// What handlebars says.
         detail: String,
     },
@@ -25,10 +25,25 @@ pub enum TemplateProblem {
         "{0}: is not a template; expected <locale>/<event type>/(sms|email.subject|email.txt|email.html).hbs or \
              <locale>/_partials/NAME.hbs, NAME.txt.hbs, NAME.html.hbs"
     )]
-    Stray(String),
+    Stray(Place),
     /// An event type of the catalog lacks a part.
     #[error("{0}: not found; every event type of the catalog needs it")]
-    Missing(String),
+    Missing(Place),
+}
+
+impl TemplateProblem {
+    /// Where.
+    pub fn place(&self) -> &Place {
+        match self {
+            Self::Parse { place, .. } | Self::Stray(place) | Self::Missing(place) => place,
+        }
+    }
+
+    /// What is wrong there.
+    pub fn what(&self) -> String {
+        let whole = self.to_string();
+        whole.strip_prefix(&format!("{}: ", self.place())).unwrap_or(&whole).to_owned()
+    }
 }
 
 impl TemplateSet {
@@ -42,7 +57,7 @@ impl TemplateSet {
         let mut problems = Vec::new();
         locales.insert(DEFAULT_LOCALE.to_owned(), Locale::empty());
         for (path, text) in files.iter() {
-            let place = files.place(path);
+            let place = Place::file(path, &files.place(path));
             let Some(slot) = Slot::of(path) else {
                 problems.push(TemplateProblem::Stray(place));
                 continue;
@@ -56,7 +71,7 @@ impl TemplateSet {
             problems.extend(missing(files, name, locale, catalog));
         }
         let version = version(files);
-        if problems.is_empty() { Ok(Self { locales, version }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self { locales, files: files.clone(), version }) } else { Err(problems) }
     }
 }
 
@@ -95,47 +110,47 @@ impl<'a> Slot<'a> {
 impl Locale {
     fn empty() -> Self {
         let mut locale = Self::default();
-        locale.text.register_escape_fn(no_escape);
+        locale.text.templates.register_escape_fn(no_escape);
         for registry in [&mut locale.text, &mut locale.html] {
-            registry.set_strict_mode(true);
-            helpers::register(registry);
+            registry.templates.set_strict_mode(true);
+            helpers::register(&mut registry.templates);
         }
         locale
     }
 
-    fn add(&mut self, slot: &Slot<'_>, place: &str, text: &str) -> Result<(), TemplateError> {
+    fn add(&mut self, slot: &Slot<'_>, place: &Place, text: &str) -> Result<(), TemplateError> {
         match *slot {
             Slot::Partial { name, text: in_text, html: in_html, .. } => {
-                self.places.insert(name.to_owned(), place.to_owned());
                 if in_text {
-                    register(&mut self.text, name, text)?;
+                    self.text.add(name, place, text)?;
                 }
                 if in_html {
-                    register(&mut self.html, name, text)?;
+                    self.html.add(name, place, text)?;
                 }
                 Ok(())
             }
             Slot::Template { event_type, part, .. } => {
-                let name = name(event_type, part);
-                // Known even when it does not parse: it is broken, not missing.
-                self.places.insert(name.clone(), place.to_owned());
                 let registry = if part == Part::Html { &mut self.html } else { &mut self.text };
-                register(registry, &name, text)
+                registry.add(&name(event_type, part), place, text)
             }
         }
     }
 }
 
-fn register(registry: &mut Handlebars<'static>, name: &str, text: &str) -> Result<(), TemplateError> {
-    let template = Template::compile_with_name(text, name.to_owned())?;
-    registry.register_template(name, template);
-    Ok(())
+impl Registry {
+    fn add(&mut self, name: &str, place: &Place, text: &str) -> Result<(), TemplateError> {
+        // Known even when it does not parse: it is broken, not missing.
+        self.places.insert(name.to_owned(), place.clone());
+        let template = Template::compile_with_name(text, name.to_owned())?;
+        self.templates.register_template(name, template);
+        Ok(())
+    }
 }
 
-fn parse_problem(place: &str, error: &TemplateError) -> TemplateProblem {
+fn parse_problem(place: &Place, error: &TemplateError) -> TemplateProblem {
     let place = match error.pos() {
-        Some((line, column)) => format!("{place}:{line}:{column}"),
-        None => place.to_owned(),
+        Some((line, column)) => place.at(line, column),
+        None => place.clone(),
     };
     TemplateProblem::Parse { place, detail: in_words(error.reason()) }
 }
@@ -160,7 +175,10 @@ fn missing(files: &Files, locale_name: &str, locale: &Locale, catalog: &Catalog)
         if locale_name != DEFAULT_LOCALE && !translated {
             continue;
         }
-        let path = |part: Part| files.place(&format!("{locale_name}/{}", name(&event_type.name, part)));
+        let path = |part: Part| {
+            let path = format!("{locale_name}/{}", name(&event_type.name, part));
+            Place::file(&path, &files.place(&path))
+        };
         problems.extend(Part::ALL.into_iter().filter(lacks).map(|part| TemplateProblem::Missing(path(part))));
     }
     problems

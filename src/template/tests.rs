@@ -18,7 +18,7 @@ fn catalog() -> Catalog {
 }
 
 /// A set of the given files over parts that render.
-fn set(files: &[(&str, &str)]) -> Result<TemplateSet, Vec<String>> {
+pub(super) fn set(files: &[(&str, &str)]) -> Result<TemplateSet, Vec<String>> {
     let parts = [
         ("sms.hbs", "短文"),
         ("email.subject.hbs", "件名"),
@@ -33,7 +33,7 @@ fn set(files: &[(&str, &str)]) -> Result<TemplateSet, Vec<String>> {
         .map_err(|problems| problems.iter().map(ToString::to_string).collect())
 }
 
-fn event(data: Value) -> Event {
+pub(super) fn event(data: Value) -> Event {
     let event = json!({
         "specversion": "1.0", "id": "1", "source": "/t", "type": TYPE, "time": "2026-11-22T06:04:05Z", "data": data
     });
@@ -41,7 +41,7 @@ fn event(data: Value) -> Event {
     decode(&RawEvent::structured(event.to_string()), &catalog(), now).expect("good")
 }
 
-fn notification(channel: Channel) -> Notification {
+pub(super) fn notification(channel: Channel) -> Notification {
     let address = match channel {
         Channel::Sms => Address::Sms(PhoneNumber::parse("090-1234-5678").expect("valid")),
         Channel::Email => Address::Email(EmailAddress::parse("taro@example.jp").expect("valid")),
@@ -49,7 +49,7 @@ fn notification(channel: Channel) -> Notification {
     Notification { contact: Contact::Current, address, why: Why::Policy, fallback: None }
 }
 
-fn brand() -> Brand {
+pub(super) fn brand() -> Brand {
     Brand { company: "A&B銀行".into(), phone: "0120-000-000".into(), hours: "24時間".into() }
 }
 
@@ -59,10 +59,10 @@ fn rendered(files: &[(&str, &str)], channel: Channel, data: Value) -> Result<Mes
     Ok(rendered.into_iter().next().expect("one notification").message)
 }
 
-const SMS: &str = "ja/security.login/sms.hbs";
+pub(super) const SMS: &str = "ja/security.login/sms.hbs";
 const SUBJECT: &str = "ja/security.login/email.subject.hbs";
-const TEXT: &str = "ja/security.login/email.txt.hbs";
-const HTML: &str = "ja/security.login/email.html.hbs";
+pub(super) const TEXT: &str = "ja/security.login/email.txt.hbs";
+pub(super) const HTML: &str = "ja/security.login/email.html.hbs";
 
 fn sms(template: &str, data: Value) -> Result<String, RenderError> {
     match rendered(&[(SMS, template)], Channel::Sms, data)? {

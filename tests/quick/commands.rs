@@ -203,7 +203,7 @@ fn check_names_the_place_of_what_fails_only_when_it_is_rendered() {
     desk.scratch.write("templates/ja/security.login/sms.hbs", " \n");
     assert_contains(
         &desk.run(&["check"]).expect(1).out,
-        &["templates/ja/security.login/sms.hbs: renders to nothing"],
+        &["templates/ja/security.login/sms.hbs: error: renders to nothing", "[renders]"],
     );
     let desk = desk_with_house();
     desk.scratch.write("templates/ja/security.login/sms.hbs", &"あ".repeat(700));

@@ -21,6 +21,7 @@ use shirase::gateway::{GatewayUrl, Gateways, HttpGatewayConfig, OnUnknown, SmsGa
 use shirase::ledger::{Fate, Ledger, MessageName, Receipt, ReceiptAnswer};
 use shirase::sandbox::{Sandbox, SmsFault};
 use shirase::template::TemplateSet;
+use shirase::wording::Wording;
 
 use crate::house::{self, Findings};
 use crate::script::{Http, Reply, Smtp, Stage, answer, cut};
@@ -61,7 +62,7 @@ pub async fn world_with(
     let receipts = config.receipts.public_url.as_ref().map(GatewayUrl::url);
     let dispatcher = Dispatcher {
         catalog: house::CATALOG.clone(),
-        templates,
+        templates: Arc::new(Wording::new(templates)),
         gateways: Gateways::new(&config.sms, &config.email, receipts)
             .unwrap_or_else(|error| panic!("{error}"))
             .timed_by(&steady(ledger_clock)),

@@ -1,0 +1,170 @@
+//! Checks of wording: rules, one file each, over every template × every example × the extremes of each schema. Pure.
+//!
+//! A rule looks at the files ([`Check::Set`]), at each message as a customer would read it ([`Check::Message`]), or at each
+//! event type in a locale with all its messages ([`Check::Type`]). What it finds names file, line, column, the example that
+//! shows it, and the mend.
+
+mod config;
+mod finding;
+mod rules;
+mod specimen;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+pub use self::config::{AllowedLink, CheckConfig, Exception, RuleName};
+use self::finding::Found;
+pub use self::finding::{Finding, Severity};
+pub use self::rules::RULES;
+pub use self::specimen::Specimen;
+use self::specimen::specimens;
+use crate::assets::Files;
+use crate::event::{Catalog, EventType};
+use crate::gateway::SmsConfig;
+use crate::template::{Brand, TemplateProblem, TemplateSet, TracedSet};
+
+/// What a house has beside its templates; the rules look at all of it.
+#[derive(Clone, Copy)]
+pub struct Premises<'a> {
+    /// Event types with their schemas and examples.
+    pub catalog: &'a Catalog,
+    /// Who speaks.
+    pub brand: &'a Brand,
+    /// The routes that have to carry an SMS.
+    pub sms: &'a SmsConfig,
+    /// Severities, exceptions, limits.
+    pub config: &'a CheckConfig,
+}
+
+/// One rule. What it looks for is in its file.
+pub struct Rule {
+    /// As configuration and findings call it.
+    pub name: &'static str,
+    /// Unless the configuration says otherwise.
+    pub severity: Severity,
+    /// What it wants, and why, in a sentence.
+    pub about: &'static str,
+    /// What it looks at.
+    pub check: Check,
+}
+
+/// What a rule looks at.
+pub enum Check {
+    /// The files, before anything is rendered.
+    Set(fn(&Premises<'_>, &TemplateSet) -> Vec<Found>),
+    /// One message.
+    Message(fn(&Premises<'_>, &Specimen) -> Vec<Found>),
+    /// An event type in one locale, with all its messages.
+    Type(fn(&Premises<'_>, &EventType, &[Specimen]) -> Vec<Found>),
+}
+
+/// What checking a set gave.
+#[derive(Debug, Clone, Default)]
+pub struct Report {
+    /// By severity, then place.
+    pub findings: Vec<Finding>,
+    /// How many messages were looked at.
+    pub messages: usize,
+    /// How many of them are SMS.
+    pub sms: usize,
+    /// Examples, not extremes, whose SMS takes several segments: not wrong, but billed.
+    pub long_sms: Vec<String>,
+}
+
+impl Report {
+    /// Whether the set may be sent from: no finding is an error.
+    pub fn passes(&self) -> bool {
+        self.errors().next().is_none()
+    }
+
+    /// The findings that keep a set from being used.
+    pub fn errors(&self) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(|finding| finding.severity == Severity::Error)
+    }
+}
+
+/// Loads a set of templates and checks it. The set comes back when it may be sent from.
+///
+/// # Errors
+/// The report alone, when it may not.
+pub fn load(premises: &Premises<'_>, files: &Files, now: Timestamp) -> Result<(TemplateSet, Report), Report> {
+    let set = TemplateSet::load(files, premises.catalog).map_err(|problems| Report {
+        findings: problems.into_iter().map(unloadable).collect(),
+        ..Report::default()
+    })?;
+    let report = check(premises, &set, now);
+    if report.passes() { Ok((set, report)) } else { Err(report) }
+}
+
+/// Checks a set that loaded.
+pub fn check(premises: &Premises<'_>, set: &TemplateSet, now: Timestamp) -> Report {
+    let mut report = Report::default();
+    let mut found: Vec<(&Rule, Found)> = Vec::new();
+    let traced = TracedSet::new(set);
+    for kind in premises.catalog.iter() {
+        for locale in set.locales_of(&kind.name) {
+            let specimens = specimens(premises, &traced, kind, locale, now);
+            specimens.iter().for_each(|specimen| report.count(specimen));
+            for rule in RULES {
+                match rule.check {
+                    Check::Message(check) => {
+                        let all = specimens.iter().flat_map(|specimen| check(premises, specimen));
+                        found.extend(all.map(|one| (rule, one)));
+                    }
+                    Check::Type(check) => {
+                        found.extend(check(premises, kind, &specimens).into_iter().map(|one| (rule, one)));
+                    }
+                    Check::Set(_) => {}
+                }
+            }
+        }
+    }
+    for rule in RULES {
+        if let Check::Set(check) = rule.check {
+            found.extend(check(premises, set).into_iter().map(|one| (rule, one)));
+        }
+    }
+    report.findings = judged(premises.config, found);
+    report
+}
+
+impl Report {
+    fn count(&mut self, specimen: &Specimen) {
+        self.messages += 1;
+        if let Some(sms) = specimen.sms() {
+            self.sms += 1;
+            if !specimen.extreme && crate::template::segments(sms.text()).segments > 1 {
+                self.long_sms.push(specimen.event.id.clone());
+            }
+        }
+    }
+}
+
+/// The same mistake shows in many examples: one finding, with the first of them. Then severities and exceptions.
+fn judged(config: &CheckConfig, found: Vec<(&Rule, Found)>) -> Vec<Finding> {
+    let mut first: BTreeMap<_, Finding> = BTreeMap::new();
+    for (rule, found) in found {
+        let key = (rule.name, found.place.clone(), found.what.clone());
+        let finding = first.entry(key).or_insert_with(|| Finding::new(rule, found));
+        finding.shown_by += 1;
+    }
+    let mut findings: Vec<Finding> =
+        first.into_values().filter_map(|finding| config.judge(finding)).collect();
+    findings.sort_by(|a, b| (a.severity, &a.place).cmp(&(b.severity, &b.place)));
+    findings
+}
+
+/// What keeps a set from loading is always an error.
+fn unloadable(problem: TemplateProblem) -> Finding {
+    let (rule, mend) = match &problem {
+        TemplateProblem::Parse { .. } => ("parses", "mend the tag at this place"),
+        TemplateProblem::Stray(_) => ("stray-file", "rename or remove it"),
+        TemplateProblem::Missing(_) => ("complete", "write the file; `shirase init DIR` shows one"),
+    };
+    let what = problem.what();
+    Finding::error(rule, problem.place().clone(), what, mend)
+}
+
+#[cfg(test)]
+mod tests;

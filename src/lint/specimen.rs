@@ -1,0 +1,68 @@
+//! A message as a customer would read it, and the event that it is made of.
+
+use jiff::Timestamp;
+
+use super::Premises;
+use crate::event::{Event, EventType};
+use crate::example;
+use crate::plan::Notification;
+use crate::template::{RenderError, Texts, Traced, TracedSet};
+
+/// One rendered message of an example or an extreme.
+pub struct Specimen {
+    /// Whose locale's templates it is made of.
+    pub locale: String,
+    /// Made of an extreme of the schema, not of an example.
+    pub extreme: bool,
+    /// The event; its `id` names the example.
+    pub event: Event,
+    /// To whom.
+    pub notification: Notification,
+    /// The texts, or why there are none.
+    pub texts: Result<Texts, RenderError>,
+}
+
+impl Specimen {
+    /// The SMS, if it is one and renders.
+    pub fn sms(&self) -> Option<&Traced> {
+        match &self.texts {
+            Ok(Texts::Sms(text)) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+/// Every message of a type in a locale: each example and each extreme on each channel.
+pub(super) fn specimens(
+    premises: &Premises<'_>,
+    set: &TracedSet<'_>,
+    kind: &EventType,
+    locale: &str,
+    now: Timestamp,
+) -> Vec<Specimen> {
+    let examples = example::of_type(kind, premises.catalog, now).unwrap_or_default();
+    let extremes = example::extremes_of_type(kind, premises.catalog, now);
+    let events = examples.into_iter().map(|event| (event, false));
+    let events = events.chain(extremes.into_iter().map(|event| (event, true)));
+    events.flat_map(|(event, extreme)| of_event(premises, set, locale, event, extreme, now)).collect()
+}
+
+/// Every message of one event in a locale.
+pub fn of_event(
+    premises: &Premises<'_>,
+    set: &TracedSet<'_>,
+    locale: &str,
+    event: Event,
+    extreme: bool,
+    now: Timestamp,
+) -> Vec<Specimen> {
+    let shown = example::on_every_channel(&event, &premises.sms.prefixes, now);
+    let specimen = |one: example::Shown| Specimen {
+        texts: set.render(locale, &event, &one.notification, premises.brand),
+        locale: locale.to_owned(),
+        extreme,
+        event: event.clone(),
+        notification: one.notification,
+    };
+    shown.into_iter().map(specimen).collect()
+}
