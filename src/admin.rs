@@ -1,4 +1,6 @@
-//! Metrics and health over HTTP.
+//! Metrics, health and the wording in use over HTTP.
+
+mod templates;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -17,12 +19,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::text_value;
+use crate::wording::Wording;
 
 /// `[http]`
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpConfig {
-    /// Where `/metrics`, `/healthz` and `/readyz` are served.
+    /// Where `/metrics`, `/healthz`, `/readyz` and `/templates` are served.
     pub listen: Listen,
 }
 
@@ -54,10 +57,15 @@ text_value!(Listen, "listen");
 /// What is wrong at the moment, in words; empty when the worker is ready.
 pub type Problems = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
+/// What the pages show.
 #[derive(Clone)]
-struct Admin {
-    metrics: PrometheusHandle,
-    problems: Problems,
+pub struct Admin {
+    /// What was counted and measured.
+    pub metrics: PrometheusHandle,
+    /// What keeps the worker from being ready.
+    pub problems: Problems,
+    /// The templates in use, and what is wrong with those on disk.
+    pub wording: Arc<Wording>,
 }
 
 /// Serves until `stop`, with `others` beside its own routes.
@@ -66,8 +74,7 @@ struct Admin {
 /// When the listener fails.
 pub async fn serve(
     listener: TcpListener,
-    metrics: PrometheusHandle,
-    problems: Problems,
+    admin: Admin,
     others: Router,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
@@ -76,25 +83,30 @@ pub async fn serve(
         .route("/metrics", get(prometheus))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .with_state(Admin { metrics, problems })
+        .route("/templates", get(templates::in_use))
+        .with_state(admin)
         .merge(others);
     axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 async fn index() -> &'static str {
-    concat!("shirase ", env!("CARGO_PKG_VERSION"), "\n\n/metrics  /healthz  /readyz\n")
+    concat!("shirase ", env!("CARGO_PKG_VERSION"), "\n\n/metrics  /healthz  /readyz  /templates\n")
 }
 
 async fn prometheus(State(admin): State<Admin>) -> Response {
     admin.metrics.run_upkeep();
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], admin.metrics.render())
-        .into_response()
+    let metrics = admin.metrics.render() + &templates::series(admin.wording.current().version());
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics).into_response()
 }
 
+/// A warning is for whoever changed something; the worker goes on, so that no orchestrator may take it away.
 async fn ready(State(admin): State<Admin>) -> Response {
     let problems = (admin.problems)();
+    let warning = admin.wording.refusal().map(|refusal| format!("warning: {}\n", refusal.in_a_line()));
+    let warning = warning.unwrap_or_default();
     if problems.is_empty() {
-        return "ready\n".into_response();
+        return format!("ready\n{warning}").into_response();
     }
-    (StatusCode::SERVICE_UNAVAILABLE, format!("not ready\n{}\n", problems.join("\n"))).into_response()
+    let body = format!("not ready\n{}\n{warning}", problems.join("\n"));
+    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
 }

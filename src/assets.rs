@@ -34,13 +34,15 @@ impl Files {
         Self { origin: "built-in".to_owned(), files }
     }
 
-    /// All text files below `dir`; hidden files and editors' backups (`…~`) are left out.
+    /// All text files below `dir`, as [`list`] finds them.
     ///
     /// # Errors
     /// When the folder or one of its files cannot be read or is not UTF-8.
     pub fn from_dir(dir: &Path) -> Result<Self, ReadError> {
-        let mut files = BTreeMap::new();
-        collect(dir, "", &mut files)?;
+        let read = |(name, path): (String, PathBuf)| {
+            Ok((name, fs::read_to_string(&path).map_err(|source| ReadError::at(&path, source))?))
+        };
+        let files = list(dir)?.into_iter().map(read).collect::<Result<_, ReadError>>()?;
         Ok(Self { origin: dir.display().to_string(), files })
     }
 
@@ -66,15 +68,30 @@ impl FromIterator<(String, String)> for Files {
     }
 }
 
-fn collect(dir: &Path, below: &str, files: &mut BTreeMap<String, String>) -> Result<(), ReadError> {
-    let failed = |path: &Path| {
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        move |source| ReadError { path, source }
-    };
-    for entry in fs::read_dir(dir).map_err(failed(dir))? {
-        let entry = entry.map_err(failed(dir))?;
+impl ReadError {
+    /// What the system said of this path.
+    pub fn at(path: &Path, source: io::Error) -> Self {
+        Self { path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()), source }
+    }
+}
+
+/// The files below `dir`: names relative to it, and paths. Symbolic links count as what they lead to. Hidden names and what
+/// editors put beside a file (`…~`, `#…#`) are left out.
+///
+/// # Errors
+/// When the folder or one below it cannot be read.
+pub fn list(dir: &Path) -> Result<Vec<(String, PathBuf)>, ReadError> {
+    let mut files = Vec::new();
+    collect(dir, "", &mut files)?;
+    Ok(files)
+}
+
+fn collect(dir: &Path, below: &str, files: &mut Vec<(String, PathBuf)>) -> Result<(), ReadError> {
+    let failed = |source| ReadError::at(dir, source);
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.starts_with('.') || name.ends_with('~') {
+        if name.starts_with('.') || name.ends_with('~') || (name.starts_with('#') && name.ends_with('#')) {
             continue;
         }
         let path = entry.path();
@@ -82,7 +99,7 @@ fn collect(dir: &Path, below: &str, files: &mut BTreeMap<String, String>) -> Res
         if path.is_dir() {
             collect(&path, &format!("{name}/"), files)?;
         } else {
-            files.insert(name, fs::read_to_string(&path).map_err(failed(&path))?);
+            files.push((name, path));
         }
     }
     Ok(())

@@ -15,6 +15,7 @@ mod init;
 mod preview;
 mod printable;
 mod publish;
+mod reload;
 mod run;
 mod sandbox;
 mod send_test;

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 
 use super::house::House;
+use super::reload::Reloads;
 use super::{ConfigArg, NOT_IN_ORDER, signals};
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Disposition, Incoming, NotificationResult, Report, Revive};
@@ -43,6 +44,7 @@ impl Demo {
         let house = house(self.config.config.as_deref(), &sandbox).await?;
         let samples = samples(&house, clock.now());
         let brand = house.config.brand.clone();
+        let reloads = Reloads::of(&house);
         let dispatcher = house.dispatcher(clock)?;
 
         let accepted = send_samples(&dispatcher, &sandbox, &samples).await?;
@@ -59,10 +61,12 @@ impl Demo {
             Err(_taken) => TcpListener::bind((self.listen.ip(), 0)).await.context("--listen")?,
         };
         println!("See them, and send your own:  http://{}/   (Ctrl-C ends)", listener.local_addr()?);
+        let reloads = reloads.run(Arc::clone(&dispatcher.templates), Arc::default());
         let page = Page { sandbox: sandbox.clone(), brand, samples, send: send(dispatcher, sandbox) };
         tokio::select! {
             served = page.serve(listener) => served?,
             () = stop.soft.cancelled() => {}
+            () = reloads => {}
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -14,9 +14,9 @@ use crate::dispatch::{Dispatcher, Schedule, Underway};
 use crate::event::Catalog;
 use crate::gateway::{BuildError, GatewayUrl, Gateways};
 use crate::ledger::Ledger;
-use crate::lint::Premises;
+use crate::lint::{self, Premises};
 use crate::template::TemplateSet;
-use crate::wording::Wording;
+use crate::wording::{self, Wording};
 
 /// Everything that is read before anything runs.
 pub(super) struct House {
@@ -32,7 +32,10 @@ impl House {
     /// [`crate::config::ConfigError`] or [`Usage`] with every problem found, a line each.
     pub fn load(config: Option<&Path>) -> anyhow::Result<Self> {
         let (config, catalog) = Self::without_templates(config)?;
-        let template_files = files(config.templates.dir.as_deref(), "templates")?;
+        let template_files = match config.templates.dir.as_deref() {
+            Some(dir) => wording::read(dir).map_err(|error| Usage(error.to_string()))?,
+            None => Files::embedded("templates"),
+        };
         let templates = TemplateSet::load(&template_files, &catalog).map_err(|problems| listed(&problems))?;
         Ok(Self { config, catalog, templates })
     }
@@ -52,6 +55,17 @@ impl House {
     pub fn premises(&self) -> Premises<'_> {
         let (brand, sms, config) = (&self.config.brand, &self.config.sms, &self.config.templates.check);
         Premises { catalog: &self.catalog, brand, sms, config }
+    }
+
+    /// What changed templates have to pass while the house runs: what they pass at its start.
+    pub fn check(&self, clock: Clock) -> wording::Check {
+        let (catalog, brand, sms) =
+            (self.catalog.clone(), self.config.brand.clone(), self.config.sms.clone());
+        let config = self.config.templates.check.clone();
+        Arc::new(move |files| {
+            let premises = Premises { catalog: &catalog, brand: &brand, sms: &sms, config: &config };
+            lint::load(&premises, files, clock.now())
+        })
     }
 
     /// The ways out.

@@ -11,13 +11,15 @@ use anyhow::Context;
 use axum::Router;
 use from_file::FileRun;
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::house::House;
+use super::reload::Reloads;
 use super::{ConfigArg, Usage, signals};
-use crate::admin;
+use crate::admin::{self, Admin};
 use crate::broker::BringAgain;
 use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
@@ -35,7 +37,8 @@ const AGE_EVERY: Duration = Duration::from_secs(2);
 
 /// Consume events and deliver them.
 ///
-/// SIGTERM stops intake, finishes what is in flight (worker.drain at most) and exits 0; a second signal ends at once.
+/// SIGTERM stops intake, finishes what is in flight (worker.drain at most) and exits 0; a second signal ends at once. SIGHUP
+/// reads the templates anew.
 #[derive(clap::Args)]
 pub(super) struct Run {
     #[command(flatten)]
@@ -83,6 +86,9 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         }
         None => None,
     };
+    let asked = Arc::new(Notify::new());
+    signals::on_hangup(Arc::clone(&asked))?;
+    let reloads = Reloads::of(&house);
     let dispatcher = house.dispatcher(Clock::system())?;
     info!(version = env!("CARGO_PKG_VERSION"), templates = dispatcher.templates.current().version(), %listen, "starting");
 
@@ -111,13 +117,17 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         }
         None => receipts,
     };
-    let admin = tokio::spawn(admin::serve(listener, metrics, problems, others, admin_stop.clone()));
+    let wording = &dispatcher.templates;
+    let admin = Admin { metrics, problems, wording: Arc::clone(wording) };
+    let admin = tokio::spawn(admin::serve(listener, admin, others, admin_stop.clone()));
+    let reloading = tokio::spawn(reloads.run(Arc::clone(wording), asked));
     let sweeping = tokio::spawn(sweep(Arc::clone(&dispatcher), config.ledger.retention.0));
     let watching = tokio::spawn(watch_age(Arc::clone(&dispatcher)));
 
     let finished = worker.finish().await;
     sweeping.abort();
     watching.abort();
+    reloading.abort();
     looking_after.abort();
     dispatcher.ledger.abandon();
     admin_stop.cancel();

@@ -70,8 +70,20 @@ impl TemplateSet {
         for (name, locale) in &locales {
             problems.extend(missing(files, name, locale, catalog));
         }
-        let version = version(files);
+        let version = Self::version_of(files);
         if problems.is_empty() { Ok(Self { locales, files: files.clone(), version }) } else { Err(problems) }
+    }
+
+    /// The version that a set of these files has: the first 12 hex digits of a SHA-256 over names and texts.
+    pub fn version_of(files: &Files) -> String {
+        let mut digest = Digest::new(&SHA256);
+        for (path, text) in files.iter() {
+            for part in [path, text] {
+                digest.update(&part.len().to_be_bytes());
+                digest.update(part.as_bytes());
+            }
+        }
+        digest.finish().as_ref()[..6].iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -182,16 +194,4 @@ fn missing(files: &Files, locale_name: &str, locale: &Locale, catalog: &Catalog)
         problems.extend(Part::ALL.into_iter().filter(lacks).map(|part| TemplateProblem::Missing(path(part))));
     }
     problems
-}
-
-/// First 12 hex digits of a SHA-256 over names and texts.
-fn version(files: &Files) -> String {
-    let mut digest = Digest::new(&SHA256);
-    for (path, text) in files.iter() {
-        for part in [path, text] {
-            digest.update(&part.len().to_be_bytes());
-            digest.update(part.as_bytes());
-        }
-    }
-    digest.finish().as_ref()[..6].iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,0 +1,27 @@
+//! The wording in use: as a page for programs, and as a metric.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use serde_json::{Value, json};
+
+use super::Admin;
+
+/// `GET /templates`: version and every file of the set in use, from which `preview --diff` tells what a change would do. No
+/// personal data is in it.
+pub(super) async fn in_use(State(admin): State<Admin>) -> Json<Value> {
+    let set = admin.wording.current();
+    let files: BTreeMap<&str, &str> = set.files().iter().collect();
+    Json(json!({ "version": set.version(), "files": files }))
+}
+
+/// The version in use as the one series of its name. Not through the recorder: that would keep those of earlier versions, and
+/// which one is in use could not be told.
+pub(super) fn series(version: &str) -> String {
+    format!(
+        "# HELP shirase_template_version The version of the templates in use\n\
+         # TYPE shirase_template_version gauge\n\
+         shirase_template_version{{version=\"{version}\"}} 1\n\n"
+    )
+}
