@@ -56,6 +56,14 @@ impl Files {
         self.files.iter().map(|(name, text)| (name.as_str(), text.as_str()))
     }
 
+    /// The same files with these texts in the place of theirs, or beside them.
+    #[must_use]
+    pub fn with<'a>(&self, texts: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut files = self.clone();
+        files.files.extend(texts.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())));
+        files
+    }
+
     /// What a message should call the file: `built-in: ja/…` or its path.
     pub fn place(&self, name: &str) -> String {
         if self.origin == "built-in" { format!("built-in {name}") } else { format!("{}/{name}", self.origin) }

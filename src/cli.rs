@@ -21,6 +21,7 @@ mod sandbox;
 mod send_test;
 mod signals;
 mod trace;
+mod workbench;
 
 use std::io;
 use std::path::PathBuf;
@@ -85,6 +86,8 @@ enum Command {
     Bounce(bounce::Bounce),
     /// An SMS gateway and an SMTP server on loopback that keep what they are sent, with a page to see it
     Sandbox(sandbox::SandboxCommand),
+    /// Change texts in a page on this machine: findings and preview while you type
+    Workbench(workbench::WorkbenchCommand),
 }
 
 /// `--config`, for every command that needs a configuration.
@@ -133,6 +136,7 @@ impl Command {
                 Self::Dead(dead) => dead.run().await,
                 Self::Bounce(bounce) => Ok(bounce.run().await),
                 Self::Sandbox(sandbox) => sandbox.run().await,
+                Self::Workbench(workbench) => workbench.run().await,
             }
         });
         // A read from standard input or a connection that never answers must not hold the exit.

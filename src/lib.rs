@@ -21,6 +21,8 @@
 //! | [`telemetry`] | one function a happening: log line and metric |
 //! | [`admin`] | metrics and health over HTTP |
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
+//! | [`workbench`] | the page on which ops change texts: preview, findings, drafts, saving what passes |
+//! | [`loopback`] | what pages on loopback answer, and what they refuse |
 //! | [`tls`] | certificate errors in words that name the host and the mend. Pure |
 //! | [`config`] | built-in, file, environment; all problems at once |
 //! | [`cli`] | one file a command |
@@ -51,6 +53,7 @@ pub mod example;
 pub mod gateway;
 pub mod ledger;
 pub mod lint;
+pub mod loopback;
 pub mod plan;
 pub mod receipts;
 pub mod sandbox;
@@ -58,4 +61,5 @@ pub mod telemetry;
 pub mod template;
 pub mod tls;
 pub mod wording;
+pub mod workbench;
 pub mod worker;

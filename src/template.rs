@@ -17,10 +17,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub(crate) use self::load::Slot;
 pub use self::load::TemplateProblem;
 pub use self::origin::{Texts, Traced, TracedSet};
 pub use self::place::Place;
-pub use self::segments::{Encoding, Segments, segments};
+pub use self::segments::{Encoding, Segments, segments, split};
 use crate::assets::Files;
 use crate::event::Event;
 use crate::plan::{Channel, Notification};

@@ -13,13 +13,15 @@ use tokio::net::TcpListener;
 
 use super::house::House;
 use super::reload::Reloads;
-use super::{ConfigArg, NOT_IN_ORDER, signals};
+use super::{ConfigArg, NOT_IN_ORDER, signals, workbench};
 use crate::clock::Clock;
 use crate::dispatch::{Dispatcher, Disposition, Incoming, NotificationResult, Report, Revive};
 use crate::event::{Lane, RawEvent, peek};
 use crate::example;
 use crate::gateway::{HttpGatewayConfig, SmsKindConfig};
+use crate::loopback::Loopback;
 use crate::sandbox::{Page, Sample, Sandbox};
+use crate::workbench::Workbench;
 use crate::worker::Stop;
 
 /// The schemas' examples through the real pipeline into a sandbox SMS gateway and SMTP server.
@@ -31,6 +33,9 @@ pub(super) struct Demo {
     /// Where the page listens; another port when this one is taken
     #[arg(long, default_value = "127.0.0.1:8025", value_name = "ADDRESS")]
     listen: SocketAddr,
+    /// Where the workbench listens, on which the texts can be changed; another port when this one is taken
+    #[arg(long, default_value = "127.0.0.1:8026", value_name = "ADDRESS")]
+    workbench: Loopback,
     #[command(flatten)]
     config: ConfigArg,
 }
@@ -45,7 +50,8 @@ impl Demo {
         let samples = samples(&house, clock.now());
         let brand = house.config.brand.clone();
         let reloads = Reloads::of(&house);
-        let dispatcher = house.dispatcher(clock)?;
+        let (config, catalog) = (house.config.clone(), house.catalog.clone());
+        let dispatcher = house.dispatcher(clock.clone())?;
 
         let accepted = send_samples(&dispatcher, &sandbox, &samples).await?;
         let (sms, mail) = (sandbox.sms().len(), sandbox.mail().len());
@@ -60,11 +66,24 @@ impl Demo {
             Ok(listener) => listener,
             Err(_taken) => TcpListener::bind((self.listen.ip(), 0)).await.context("--listen")?,
         };
+        // A saved text shows in the next sample that is sent.
+        let in_use = Arc::clone(&dispatcher.templates);
+        let workbench = Workbench::new(&config, catalog, Some(in_use), clock);
+        let beside = workbench::listen(self.workbench).await?;
+        let texts = format!("http://{}/", beside.local_addr()?);
         println!("See them, and send your own:  http://{}/   (Ctrl-C ends)", listener.local_addr()?);
         let reloads = reloads.run(Arc::clone(&dispatcher.templates), Arc::default());
-        let page = Page { sandbox: sandbox.clone(), brand, samples, send: send(dispatcher, sandbox) };
+        println!("Change their texts:           {texts}");
+        let page = Page {
+            sandbox: sandbox.clone(),
+            brand,
+            samples,
+            send: send(dispatcher, sandbox),
+            workbench: Some(texts),
+        };
         tokio::select! {
             served = page.serve(listener) => served?,
+            served = workbench.serve(beside) => served?,
             () = stop.soft.cancelled() => {}
             () = reloads => {}
         }

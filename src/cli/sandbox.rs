@@ -88,6 +88,7 @@ impl SandboxCommand {
                     json!({"result": "dead", "reason": "sandbox", "detail": "no worker here: publish to the broker", "notifications": []})
                 })
             }),
+            workbench: None,
         };
         tokio::select! {
             served = page.serve(listener) => served?,

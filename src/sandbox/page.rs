@@ -2,17 +2,16 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, StatusCode, header};
-use axum::middleware::{self, Next};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::HeaderName;
+use axum::middleware;
+use axum::response::Html;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream::{Stream, unfold};
@@ -21,6 +20,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use super::{News, Sandbox};
+use crate::loopback::{json_only, own_names_only};
 use crate::template::Brand;
 
 /// Takes what was typed into the page and gives what became of it.
@@ -49,6 +49,8 @@ pub struct Page {
     pub samples: Vec<Sample>,
     /// What the editor's button does.
     pub send: SendEvent,
+    /// Where the texts can be changed, if that is running too.
+    pub workbench: Option<String>,
 }
 
 const HTML: &str = include_str!("page.html");
@@ -75,6 +77,7 @@ impl Page {
             .route("/api/samples", get(async |State(page): State<Self>| Json(page.samples)))
             .route("/api/stream", get(stream))
             .route("/api/events", post(send))
+            .route_layer(middleware::from_fn(json_only))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .layer(middleware::from_fn(own_names_only))
             .with_state(self);
@@ -85,7 +88,7 @@ impl Page {
 async fn state(State(page): State<Page>) -> Json<Value> {
     let outcomes = page.sandbox.locked(|inbox| inbox.outcomes.all());
     Json(
-        json!({"brand": page.brand, "sms": page.sandbox.sms(), "mail": page.sandbox.mail(), "events": outcomes}),
+        json!({"brand": page.brand, "workbench": page.workbench, "sms": page.sandbox.sms(), "mail": page.sandbox.mail(), "events": outcomes}),
     )
 }
 
@@ -112,28 +115,6 @@ fn event(news: &News) -> Event {
     Event::default().event(name).data(data.to_string())
 }
 
-/// Another site can make a name of its own lead to this address (DNS rebinding) and would then read everything: only
-/// addresses and `localhost` are answered.
-async fn own_names_only(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    if name == "localhost" || name.parse::<IpAddr>().is_ok() {
-        return next.run(request).await;
-    }
-    (StatusCode::FORBIDDEN, "open this page by its address, for example http://127.0.0.1:8025/\n")
-        .into_response()
-}
-
-/// Only our own content type: another site's page cannot send it without asking first, and is refused.
-async fn send(State(page): State<Page>, headers: axum::http::HeaderMap, body: Bytes) -> Response {
-    let content_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !content_type.starts_with("application/cloudevents+json")
-        && !content_type.starts_with("application/json")
-    {
-        return (StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type: application/cloudevents+json, please\n")
-            .into_response();
-    }
-    Json((page.send)(body.to_vec()).await).into_response()
+async fn send(State(page): State<Page>, body: Bytes) -> Json<Value> {
+    Json((page.send)(body.to_vec()).await)
 }

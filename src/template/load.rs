@@ -88,13 +88,13 @@ impl TemplateSet {
 }
 
 /// What a path says of a file.
-enum Slot<'a> {
+pub(crate) enum Slot<'a> {
     Partial { locale: &'a str, name: &'a str, text: bool, html: bool },
     Template { locale: &'a str, event_type: &'a str, part: Part },
 }
 
 impl<'a> Slot<'a> {
-    fn of(path: &'a str) -> Option<Self> {
+    pub(crate) fn of(path: &'a str) -> Option<Self> {
         let mut parts = path.split('/');
         let (locale, folder, file) = (parts.next()?, parts.next()?, parts.next()?);
         if parts.next().is_some() {

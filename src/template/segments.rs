@@ -56,24 +56,35 @@ pub fn segments(text: &str) -> Segments {
     let encoding = if gsm7 { Encoding::Gsm7 } else { Encoding::Ucs2 };
     let (lone, part) = encoding.limits();
     let units = text.chars().map(|c| encoding.units(c)).sum();
-    let segments = if units <= lone { 1 } else { parts(text, encoding, part) };
+    let segments = if units <= lone { 1 } else { cuts(text, encoding, part).len() + 1 };
     let limit = if segments == 1 { lone } else { segments * part };
     Segments { segments, units, limit, encoding }
 }
 
-/// Greedy packing: a character that does not fit whole begins the next part.
-fn parts(text: &str, encoding: Encoding, part: usize) -> usize {
-    let mut parts = 1;
+/// The text of each segment.
+pub fn split(text: &str) -> Vec<&str> {
+    let Segments { segments, encoding, .. } = segments(text);
+    if segments == 1 {
+        return vec![text];
+    }
+    let mut begin = 0;
+    let ends = cuts(text, encoding, encoding.limits().1).into_iter().chain([text.len()]);
+    ends.map(|end| &text[std::mem::replace(&mut begin, end)..end]).collect()
+}
+
+/// Where the parts after the first begin, in bytes. Greedy packing: a character that does not fit whole begins the next part.
+fn cuts(text: &str, encoding: Encoding, part: usize) -> Vec<usize> {
+    let mut cuts = Vec::new();
     let mut used = 0;
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         let units = encoding.units(c);
         if used + units > part {
-            parts += 1;
+            cuts.push(at);
             used = 0;
         }
         used += units;
     }
-    parts
+    cuts
 }
 
 #[cfg(test)]
@@ -118,7 +129,10 @@ mod tests {
             let (lone, part) = counted.encoding.limits();
             prop_assert!(counted.segments >= 1);
             prop_assert!(counted.units <= counted.limit.max(lone));
+            let parts = super::split(&text);
+            prop_assert_eq!((parts.len(), parts.concat()), (counted.segments, text.clone()));
             if counted.segments > 1 {
+                prop_assert!(parts.iter().all(|one| segments(one).segments == 1 && !one.is_empty()));
                 prop_assert!(counted.units > lone);
                 // At most one unit is lost at the end of each part.
                 prop_assert!(counted.units > (counted.segments - 1) * (part - 1));
