@@ -15,6 +15,7 @@ mod house;
 mod reading;
 #[path = "../trial/mod.rs"]
 mod trial;
+mod wording;
 
 mod answers;
 mod bad_input;
@@ -35,6 +36,7 @@ mod postfix;
 mod postgres;
 mod publish;
 mod receipts;
+mod reload;
 mod replay;
 mod retry;
 mod servers;

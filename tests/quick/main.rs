@@ -12,6 +12,7 @@
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `route_text`: texts as a route can carry them
 //! - `receipts`: what gateways say later, over HTTP
+//! - `reload`: wording that changes under a worker
 //! - `breaker`: gateways in trouble, and back again
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `smtp`: the dialogue with a relay, and what can go wrong at each of its stages
@@ -33,6 +34,7 @@ mod ledger;
 mod operation;
 mod pipeline;
 mod receipts;
+mod reload;
 mod route_text;
 mod sandbox;
 mod script;
