@@ -58,8 +58,10 @@ struct Span {
 enum Source {
     /// Text of the template itself, whose characters have places of their own.
     Literal,
-    /// The house's as well: a literal parameter of a partial, `brand`, `event`.
-    Own,
+    /// The house's as well: a literal parameter of a partial, `brand`.
+    House,
+    /// What the worker knows of the event: `event`.
+    Event,
     /// The event's data.
     Data,
 }
@@ -94,10 +96,14 @@ impl Traced {
         literal.map_or_else(|| span.place.clone(), |text| span.place.behind(text))
     }
 
-    /// Whether the character at a byte of [`Self::text`] is the house's own, from a template, `brand` or `event`: not the
-    /// event's data.
+    /// Whether the character at a byte of [`Self::text`] is the house's own, from a template or `brand`.
     pub fn is_own(&self, at: usize) -> bool {
-        self.span(at).0.source != Source::Data
+        matches!(self.span(at).0.source, Source::Literal | Source::House)
+    }
+
+    /// Whether it is a value of the event's data.
+    pub fn is_data(&self, at: usize) -> bool {
+        self.span(at).0.source == Source::Data
     }
 
     /// The span of a byte of the text, and where that byte is in the marked twin.
@@ -362,15 +368,18 @@ fn value(place: Place, tag: &HelperTemplate) -> Point {
 
 fn enter(place: Place, call: &DecoratorTemplate) -> Point {
     let source = |parameter: &Parameter| match parameter {
-        Parameter::Literal(_) => Source::Own,
+        Parameter::Literal(_) => Source::House,
         named => source_of(named.as_name()),
     };
     Point::Enter(place, call.hash.iter().map(|(name, given)| (name.clone(), source(given))).collect())
 }
 
 fn source_of(name: Option<&str>) -> Source {
-    let own = name.is_some_and(|name| name.starts_with("brand.") || name.starts_with("event."));
-    if own { Source::Own } else { Source::Data }
+    match name.and_then(|name| name.split_once('.')) {
+        Some(("brand", _)) => Source::House,
+        Some(("event", _)) => Source::Event,
+        _ => Source::Data,
+    }
 }
 
 #[cfg(test)]
