@@ -108,10 +108,9 @@ impl Masked {
             }
         }
         let file = node["$ref"].as_str().and_then(|target| target.split('#').next());
-        if let Some(file) = file.filter(|file| !file.is_empty() && self.seen.insert((*file).to_owned())) {
-            if let Some(other) = beside(file) {
-                self.collect(&other, beside);
-            }
+        let other = file.filter(|file| !file.is_empty() && self.seen.insert((*file).to_owned()));
+        if let Some(other) = other.and_then(beside) {
+            self.collect(&other, beside);
         }
         match node {
             Value::Object(fields) => fields.values().for_each(|inner| self.collect(inner, beside)),

@@ -21,6 +21,10 @@ const INLINE: [&str; 21] = [
 /// Elements that are not seen.
 const HIDDEN: [&str; 5] = ["head", "style", "script", "template", "title"];
 
+fn is_inline(name: &str) -> bool {
+    INLINE.contains(&name)
+}
+
 /// The visible text of HTML.
 pub fn visible(html: &str) -> Visible {
     let mut visible = Visible::default();
@@ -30,10 +34,8 @@ pub fn visible(html: &str) -> Visible {
             Token::Open(tag) if HIDDEN.contains(&tag.name.as_str()) => hidden.push(tag.name),
             Token::Close(tag) if hidden.last() == Some(&tag.name) => drop(hidden.pop()),
             Token::Text(range) if hidden.is_empty() => visible.push(&html[range.clone()], range.start),
-            Token::Open(tag) | Token::Close(tag) if hidden.is_empty() => {
-                if !INLINE.contains(&tag.name.as_str()) {
-                    visible.break_line(tag.at);
-                }
+            Token::Open(tag) | Token::Close(tag) if hidden.is_empty() && !is_inline(&tag.name) => {
+                visible.break_line(tag.at);
             }
             _ => {}
         }

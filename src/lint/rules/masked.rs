@@ -59,13 +59,20 @@ fn shown(whole: &Traced, text: &str, source: &dyn Fn(usize) -> usize, secrets: &
 }
 
 fn found(text: &Traced, at: usize, name: &str) -> Found {
-    let mend = match name {
-        "user_id" => "leave it out".to_owned(),
-        name if name.contains("mail") => format!("write {{{{mask_email {name}}}}}"),
-        "phone" | "line" => format!("write {{{{mask_phone {name}}}}}"),
-        name => format!("write {{{{mask_account {name}}}}}"),
+    let (what, mend) = match name {
+        "user_id" => ("shows user_id".to_owned(), "leave it out".to_owned()),
+        name if name.contains("mail") => {
+            (format!("shows {name} unmasked"), format!("write {{{{mask_email {name}}}}}"))
+        }
+        name => {
+            let helper = if matches!(name, "phone" | "line") { "mask_phone" } else { "mask_account" };
+            (
+                format!("shows more of {name} than its last four digits"),
+                format!("write {{{{{helper} {name}}}}}"),
+            )
+        }
     };
-    Found::new(text.place(at), format!("shows more of {name} than its last four digits"), mend)
+    Found::new(text.place(at), what, mend)
 }
 
 /// The values to be masked, except those that other data of the event hold too: they may be shown, as those.
