@@ -6,6 +6,7 @@
 
 mod config;
 mod finding;
+mod html;
 mod rules;
 mod specimen;
 
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-pub use self::config::{AllowedLink, CheckConfig, Exception, RuleName};
+pub use self::config::{AllowedLink, CheckConfig, Exception, RuleName, Used};
 use self::finding::Found;
 pub use self::finding::{Finding, Severity};
 pub use self::rules::RULES;
@@ -57,6 +58,8 @@ pub enum Check {
     Message(fn(&Premises<'_>, &Specimen) -> Vec<Found>),
     /// An event type in one locale, with all its messages.
     Type(fn(&Premises<'_>, &EventType, &[Specimen]) -> Vec<Found>),
+    /// What the house excepts, beside everything that the other rules found.
+    Excepted(fn(&CheckConfig, &Used) -> Vec<Found>),
 }
 
 /// What checking a set gave.
@@ -115,7 +118,7 @@ pub fn check(premises: &Premises<'_>, set: &TemplateSet, now: Timestamp) -> Repo
                     Check::Type(check) => {
                         found.extend(check(premises, kind, &specimens).into_iter().map(|one| (rule, one)));
                     }
-                    Check::Set(_) => {}
+                    Check::Set(_) | Check::Excepted(_) => {}
                 }
             }
         }
@@ -143,14 +146,22 @@ impl Report {
 
 /// The same mistake shows in many examples: one finding, with the first of them. Then severities and exceptions.
 fn judged(config: &CheckConfig, found: Vec<(&Rule, Found)>) -> Vec<Finding> {
+    let mut used = Used::default();
     let mut first: BTreeMap<_, Finding> = BTreeMap::new();
-    for (rule, found) in found {
+    for (rule, found) in found.into_iter().filter(|(_, found)| !config.approves(found, &mut used)) {
         let key = (rule.name, found.place.clone(), found.what.clone());
         let finding = first.entry(key).or_insert_with(|| Finding::new(rule, found));
         finding.shown_by += 1;
     }
     let mut findings: Vec<Finding> =
-        first.into_values().filter_map(|finding| config.judge(finding)).collect();
+        first.into_values().filter_map(|finding| config.judge(finding, &mut used)).collect();
+    for rule in RULES {
+        if let Check::Excepted(check) = rule.check {
+            let excepted = check(config, &used).into_iter().map(|found| Finding::new(rule, found));
+            // An exception from the check of exceptions would never be unused.
+            findings.extend(excepted.filter_map(|finding| config.judge(finding, &mut Used::default())));
+        }
+    }
     findings.sort_by(|a, b| (a.severity, &a.place).cmp(&(b.severity, &b.place)));
     findings
 }

@@ -4,6 +4,7 @@
 //! by its file name. Strict mode: a variable that is not there is an error, not a hole in a text.
 
 mod helpers;
+mod link;
 mod load;
 mod origin;
 mod place;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 pub(crate) use self::load::Slot;
+pub use self::link::{Link, is_invisible, links, spelling};
 pub use self::load::TemplateProblem;
 pub use self::origin::{Texts, Traced, TracedSet};
 pub use self::place::Place;

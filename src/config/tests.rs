@@ -293,3 +293,21 @@ breaker = { attempts = 0, slw = \"1s\" }
     let error = load(never, &[]).expect_err("a problem");
     assert!(error.contains("email.relays.0.breaker.open_for: is nothing"), "{error}");
 }
+
+#[test]
+fn an_exception_of_an_unknown_rule_or_without_a_reason_is_named_by_its_key() {
+    let exception = "[[templates.check.exceptions]]\ntemplate = \"ja/*\"\n";
+    let forms = load(&format!("{exception}rule = \"lnks\"\n"), &[]).expect_err("wrong");
+    for expected in
+        ["exceptions.0.rule: is no rule; rules: renders, ", "templates.check.exceptions.0.reason: is missing"]
+    {
+        assert!(forms.contains(expected), "{expected}\nis not in\n{forms}");
+    }
+    let link = "[[templates.check.links]]\ntext = \"\"\nreason = \"Legal\"\n";
+    let blank = format!("{exception}rule = \"links\"\nreason = \" \u{3000}\"\n{link}");
+    let values = load(&blank, &[]).expect_err("wrong");
+    for key in ["house.toml:4: templates.check.exceptions.0.reason: is blank", "check.links.0.text: is blank"]
+    {
+        assert!(values.contains(key), "{key}\nis not in\n{values}");
+    }
+}

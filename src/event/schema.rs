@@ -1,5 +1,7 @@
 //! One event type's JSON Schema: compiled once, and its examples, which feed demo, preview, checks and tests alike.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Retrieve, Uri, ValidationError, Validator};
 use serde_json::Value;
@@ -9,6 +11,7 @@ use serde_json::Value;
 pub struct EventSchema {
     validator: Validator,
     document: Value,
+    masked: BTreeMap<String, bool>,
 }
 
 /// A schema file that is not in order.
@@ -53,8 +56,10 @@ impl EventSchema {
         beside: impl Fn(&str) -> Option<Value> + Send + Sync + 'static,
     ) -> Result<Self, SchemaError> {
         let document: Value = serde_json::from_str(text)?;
+        let mut masked = Masked::default();
+        masked.collect(&document, &beside);
         let validator = compile(&document, beside)?;
-        let schema = Self { validator, document };
+        let schema = Self { validator, document, masked: masked.names };
         let examples = schema.examples();
         if examples.len() < 2 {
             return Err(SchemaError::TooFewExamples(examples.len()));
@@ -77,9 +82,41 @@ impl EventSchema {
         self.document["examples"].as_array().map_or(&[], Vec::as_slice)
     }
 
+    /// What the schema says of a property's value with `"x-masked"`: that a text never shows it whole, or that it may.
+    pub fn masks(&self, property: &str) -> Option<bool> {
+        self.masked.get(property).copied()
+    }
+
     /// What the type is called in Japanese (`title`).
     pub fn title(&self) -> &str {
         self.document["title"].as_str().unwrap_or_default()
+    }
+}
+
+/// The properties that say `"x-masked"`, by name: what is masked in one place of a type is so in all.
+#[derive(Default)]
+struct Masked {
+    names: BTreeMap<String, bool>,
+    seen: BTreeSet<String>,
+}
+
+impl Masked {
+    fn collect(&mut self, node: &Value, beside: &impl Fn(&str) -> Option<Value>) {
+        for (name, property) in node["properties"].as_object().into_iter().flatten() {
+            if let Some(masked) = property["x-masked"].as_bool() {
+                *self.names.entry(name.clone()).or_default() |= masked;
+            }
+        }
+        let file = node["$ref"].as_str().and_then(|target| target.split('#').next());
+        let other = file.filter(|file| !file.is_empty() && self.seen.insert((*file).to_owned()));
+        if let Some(other) = other.and_then(beside) {
+            self.collect(&other, beside);
+        }
+        match node {
+            Value::Object(fields) => fields.values().for_each(|inner| self.collect(inner, beside)),
+            Value::Array(items) => items.iter().for_each(|inner| self.collect(inner, beside)),
+            _ => {}
+        }
     }
 }
 
@@ -163,6 +200,17 @@ mod tests {
         assert!(matches!(schema(&wrong), Err(SchemaError::Example { index: 1, .. })));
         assert!(matches!(schema(&GOOD.replace("r.json", "other.json")), Err(SchemaError::Schema(_))));
         assert!(matches!(schema("{"), Err(SchemaError::Json(_))));
+    }
+
+    #[test]
+    fn a_schema_says_what_a_text_never_shows_whole_also_in_what_it_refers_to() {
+        let text = GOOD.replace(r#""pattern""#, r#""x-masked": false, "pattern""#);
+        let beside = |_: &str| Some(json!({"properties": {"user_id": {"x-masked": true}, "name": {}}}));
+        let schema = EventSchema::compile(&text, beside).expect("in order");
+        assert_eq!(
+            (schema.masks("user_id"), schema.masks("code"), schema.masks("name")),
+            (Some(true), Some(false), None)
+        );
     }
 
     #[test]

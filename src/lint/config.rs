@@ -1,6 +1,6 @@
 //! `[templates.check]`: limits, severities, and exceptions with their reasons.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroUsize;
 use std::str::FromStr;
@@ -8,8 +8,10 @@ use std::str::FromStr;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::finding::Found;
 use super::{Finding, RULES, Severity};
 use crate::config::text_value;
+use crate::template::spelling;
 
 /// `[templates.check]`
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -18,6 +20,9 @@ pub struct CheckConfig {
     /// Segments that an SMS may take in the worst case that its schema allows.
     #[serde(default = "default_max_segments")]
     pub max_segments: NonZeroUsize,
+    /// Characters that a mail's subject may have in the worst case.
+    #[serde(default = "default_max_subject")]
+    pub max_subject: NonZeroUsize,
     /// Rule to severity, for all templates.
     #[serde(default)]
     pub severity: BTreeMap<RuleName, Severity>,
@@ -34,10 +39,8 @@ pub struct CheckConfig {
 #[serde(deny_unknown_fields)]
 pub struct AllowedLink {
     /// As it stands in the text: `www.example.jp/help`.
-    #[schemars(length(min = 1))]
     pub text: String,
     /// Who approved it, and when.
-    #[schemars(length(min = 1))]
     pub reason: String,
 }
 
@@ -54,7 +57,6 @@ pub struct Exception {
     #[serde(default = "default_exception")]
     pub severity: Severity,
     /// Why, for whoever asks later.
-    #[schemars(length(min = 1))]
     pub reason: String,
 }
 
@@ -91,6 +93,11 @@ fn default_max_segments() -> NonZeroUsize {
     NonZeroUsize::MIN.saturating_add(2)
 }
 
+/// Mail programs show about so many full-width characters of a subject, phones about half.
+fn default_max_subject() -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(59)
+}
+
 fn default_exception() -> Severity {
     Severity::Off
 }
@@ -99,6 +106,7 @@ impl Default for CheckConfig {
     fn default() -> Self {
         Self {
             max_segments: default_max_segments(),
+            max_subject: default_max_subject(),
             severity: BTreeMap::new(),
             links: Vec::new(),
             exceptions: Vec::new(),
@@ -106,13 +114,45 @@ impl Default for CheckConfig {
     }
 }
 
+/// Which of the exceptions and approved links were met, by their numbers.
+#[derive(Debug, Default)]
+pub struct Used {
+    /// Of [`CheckConfig::exceptions`].
+    pub exceptions: BTreeSet<usize>,
+    /// Of [`CheckConfig::links`].
+    pub links: BTreeSet<usize>,
+}
+
 impl CheckConfig {
+    /// What one key alone cannot show: keys below `templates.check`, and what is wrong with them.
+    pub fn problems(&self) -> Vec<(String, String)> {
+        let links = self.links.iter().enumerate().flat_map(|(index, link)| {
+            [(format!("links.{index}.text"), &link.text), (format!("links.{index}.reason"), &link.reason)]
+        });
+        let exceptions = self.exceptions.iter().enumerate().flat_map(|(index, it)| {
+            let key = |name: &str| format!("exceptions.{index}.{name}");
+            [(key("template"), &it.template), (key("reason"), &it.reason)]
+        });
+        let blank = links.chain(exceptions).filter(|(_, text)| text.trim().is_empty());
+        blank.map(|(key, _)| (key, "is blank; write it for whoever asks later".to_owned())).collect()
+    }
+
+    /// Whether it is a link that somebody approved: that very one, in whatever width it is written.
+    pub(super) fn approves(&self, found: &Found, used: &mut Used) -> bool {
+        let Some(link) = &found.link else { return false };
+        let approved = self.links.iter().position(|allowed| spelling(&allowed.text) == *link);
+        used.links.extend(approved);
+        approved.is_some()
+    }
+
     /// A finding with the severity that counts here; nothing when it is off. The last exception that fits wins.
-    pub(super) fn judge(&self, mut finding: Finding) -> Option<Finding> {
+    pub(super) fn judge(&self, mut finding: Finding, used: &mut Used) -> Option<Finding> {
         let named =
             self.severity.iter().find(|(name, _)| name.0 == finding.rule).map(|(_, severity)| *severity);
-        let fitting = self.exceptions.iter().rfind(|exception| exception.fits(&finding));
-        let severity = fitting.map(|exception| exception.severity).or(named);
+        let fitting = self.exceptions.iter().enumerate().filter(|(_, exception)| exception.fits(&finding));
+        let fitting: Vec<(usize, &Exception)> = fitting.collect();
+        used.exceptions.extend(fitting.iter().map(|(number, _)| number));
+        let severity = fitting.last().map(|(_, exception)| exception.severity).or(named);
         finding.severity = severity.unwrap_or(finding.severity);
         (finding.severity != Severity::Off).then_some(finding)
     }

@@ -43,6 +43,8 @@ pub struct Found {
     pub event_type: Option<String>,
     /// The example that shows it, where one does.
     pub example: Option<String>,
+    /// The link, where it is one that could be approved, in its one spelling.
+    pub link: Option<String>,
 }
 
 /// A mistake in a set of templates.
@@ -71,7 +73,7 @@ pub struct Finding {
 impl Found {
     /// Seen in the files, with no example.
     pub fn new(place: Place, what: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { place, what: what.into(), mend: mend.into(), event_type: None, example: None }
+        Self { place, what: what.into(), mend: mend.into(), event_type: None, example: None, link: None }
     }
 
     /// The example that shows it.
@@ -79,6 +81,13 @@ impl Found {
     pub fn shown_by(mut self, specimen: &Specimen) -> Self {
         self.event_type = Some(specimen.event.kind.name.clone());
         self.example = Some(specimen.event.id.clone());
+        self
+    }
+
+    /// The link that it is about, which may be an approved one.
+    #[must_use]
+    pub fn of_link(mut self, spelling: String) -> Self {
+        self.link = Some(spelling);
         self
     }
 
@@ -92,7 +101,7 @@ impl Found {
 
 impl Finding {
     pub(super) fn new(rule: &Rule, found: Found) -> Self {
-        let Found { place, what, mend, event_type, example } = found;
+        let Found { place, what, mend, event_type, example, link: _ } = found;
         Self { rule: rule.name, severity: rule.severity, place, what, mend, event_type, example, shown_by: 0 }
     }
 

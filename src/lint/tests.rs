@@ -1,3 +1,6 @@
+use serde_json::json;
+
+use super::rules::testing::{HTML, House, SMS, TEXT};
 use super::*;
 use crate::config::Config;
 
@@ -28,6 +31,72 @@ fn rules_are_known_by_names_of_their_own() {
     names.sort_unstable();
     names.dedup();
     assert_eq!(names.len(), RULES.len());
+}
+
+#[test]
+fn the_documentation_has_every_rule_with_its_severity() {
+    let documentation = include_str!("../../docs/templates.md");
+    for Rule { name, severity, .. } in RULES {
+        let mut rows = documentation.lines().filter(|line| line.starts_with(&format!("| `{name}` |")));
+        let row = rows.next().unwrap_or_else(|| panic!("docs/templates.md lacks {name}"));
+        assert!(row.contains(&format!("| {severity} |")) && rows.next().is_none(), "{row}");
+    }
+}
+
+/// What is said of a text without a company's name, and with which severity.
+fn brand_with(check: &str) -> Vec<(Severity, &'static str)> {
+    let report = House::new(json!({})).with(check).report(&[(SMS, "0120-000-000")]);
+    report.findings.iter().map(|finding| (finding.severity, finding.rule)).collect()
+}
+
+#[test]
+fn a_severity_counts_everywhere_and_an_exception_where_it_fits_and_the_last_one_wins() {
+    let exception = |template: &str, severity: &str| {
+        format!("[[exceptions]]\nrule = \"brand\"\ntemplate = \"{template}\"\nreason = \"r\"\n{severity}\n")
+    };
+    let warning = "severity = \"warning\"";
+    let (error, warned) = ((Severity::Error, "brand"), (Severity::Warning, "brand"));
+    let unused = (Severity::Warning, "unused-exception");
+    for (check, found) in [
+        (String::new(), vec![error]),
+        ("severity = { brand = \"warning\" }".to_owned(), vec![warned]),
+        ("severity = { brand = \"off\" }".to_owned(), vec![]),
+        (exception("ja/security.login/sms.hbs", ""), vec![]),
+        (exception("*/sms.hbs", warning), vec![warned]),
+        (exception("en/*", ""), vec![error, unused]),
+        (exception("ja/*", "") + &exception("*/sms.hbs", warning), vec![warned]),
+        (exception("*/sms.hbs", warning) + &exception("ja/*", ""), vec![]),
+        (format!("severity = {{ brand = \"off\" }}\n{}", exception("ja/*", warning)), vec![warned]),
+        (format!("severity = {{ unused-exception = \"off\" }}\n{}", exception("en/*", "")), vec![error]),
+    ] {
+        assert_eq!(brand_with(&check), found, "{check}");
+    }
+}
+
+#[test]
+fn a_set_with_an_error_may_not_be_sent_from_and_one_with_a_warning_may() {
+    let house = |check| House::new(json!({})).with(check).report(&[(SMS, "0120-000-000")]).passes();
+    assert!(!house("") && house("severity = { brand = \"warning\" }"));
+}
+
+#[test]
+fn a_mail_without_a_text_part_is_refused_and_one_without_html_is_not() {
+    let house = House::new(json!({}));
+    let found = |file| house.report(&[(file, "absent")]).findings;
+    let refused = found(TEXT);
+    assert!(
+        refused.len() == 1 && refused[0].rule == "complete" && &*refused[0].place.path == TEXT,
+        "{refused:?}"
+    );
+    assert_eq!(found(HTML), []);
+}
+
+#[test]
+fn the_same_mistake_in_several_messages_is_one_finding_with_the_first_example() {
+    let found = House::new(json!({})).report(&[(SMS, "【見本銀行】0120-000-000 ①と①")]).findings;
+    let shown: Vec<_> =
+        found.iter().map(|it| (it.place.column, it.example.as_deref(), it.shown_by)).collect();
+    assert_eq!(shown, [(20, Some("security.login-1"), 2), (22, Some("security.login-1"), 2)]);
 }
 
 #[test]

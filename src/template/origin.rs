@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::mem::take;
 
-use handlebars::template::{DecoratorTemplate, HelperTemplate, TemplateElement};
+use handlebars::template::{DecoratorTemplate, HelperTemplate, Parameter, TemplateElement};
 use handlebars::{Context, Template};
 
 use super::{Brand, Locale, Part, Place, Registry, RenderError, TemplateSet, address, context, name};
@@ -50,8 +50,20 @@ pub struct TracedSet<'a> {
 struct Span {
     start: usize,
     place: Place,
+    source: Source,
+}
+
+/// Whose words a stretch of text is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
     /// Text of the template itself, whose characters have places of their own.
-    literal: bool,
+    Literal,
+    /// The house's as well: a literal parameter of a partial, `brand`.
+    House,
+    /// What the worker knows of the event: `event`.
+    Event,
+    /// The event's data.
+    Data,
 }
 
 /// What a mark says.
@@ -61,7 +73,7 @@ enum Point {
     /// A value, and the name that it has here.
     Value(Place, Option<String>),
     /// A partial is called, with parameters of these names.
-    Enter(Place, Vec<String>),
+    Enter(Place, BTreeMap<String, Source>),
     Leave,
 }
 
@@ -79,12 +91,27 @@ impl Traced {
     /// Where the character at a byte of [`Self::text`] came from: in a template's own text its very place, for a value the
     /// tag that brings it, for a partial's parameter the call that gives it.
     pub fn place(&self, at: usize) -> Place {
+        let (span, at) = self.span(at);
+        let literal = self.marked.get(span.start..at).filter(|_| span.source == Source::Literal);
+        literal.map_or_else(|| span.place.clone(), |text| span.place.behind(text))
+    }
+
+    /// Whether the character at a byte of [`Self::text`] is the house's own, from a template or `brand`.
+    pub fn is_own(&self, at: usize) -> bool {
+        matches!(self.span(at).0.source, Source::Literal | Source::House)
+    }
+
+    /// Whether it is a value of the event's data.
+    pub fn is_data(&self, at: usize) -> bool {
+        self.span(at).0.source == Source::Data
+    }
+
+    /// The span of a byte of the text, and where that byte is in the marked twin.
+    fn span(&self, at: usize) -> (&Span, usize) {
         let nth = visible(self.text.get(..at).unwrap_or(&self.text)).count();
         let at = visible(&self.marked).nth(nth).map_or(self.marked.len(), |(at, _)| at);
         let behind = self.spans.partition_point(|span| span.start <= at);
-        let span = &self.spans[behind.saturating_sub(1)];
-        let literal = self.marked.get(span.start..at).filter(|_| span.literal);
-        literal.map_or_else(|| span.place.clone(), |text| span.place.behind(text))
+        (&self.spans[behind.saturating_sub(1)], at)
     }
 
     /// The text as it is sent, with what is known of its marked twin. Should that have other characters, all of it comes from
@@ -95,7 +122,7 @@ impl Traced {
         if same && !spans.is_empty() {
             return Self { text, marked, spans, file };
         }
-        let spans = vec![Span { start: 0, place: file.clone(), literal: false }];
+        let spans = vec![Span { start: 0, place: file.clone(), source: Source::Data }];
         Self { marked: text.clone(), text, spans, file }
     }
 }
@@ -175,19 +202,19 @@ impl<'a> TracedSet<'a> {
     fn untangle(&self, marked: &str) -> (String, Vec<Span>) {
         let mut whole = String::with_capacity(marked.len());
         let mut spans = Vec::new();
-        let mut calls: Vec<(&Place, &[String])> = Vec::new();
+        let mut calls: Vec<(&Place, &BTreeMap<String, Source>)> = Vec::new();
         for c in marked.chars() {
             let start = whole.len();
             match mark_of(c).and_then(|index| self.points.get(index)) {
                 None => whole.push(c),
                 Some(Point::Literal(place, space)) => {
-                    spans.push(Span { start: start + space, place: place.clone(), literal: true })
+                    spans.push(Span { start: start + space, place: place.clone(), source: Source::Literal })
                 }
                 Some(Point::Value(place, name)) => {
                     let given =
-                        calls.last().filter(|(_, names)| name.as_ref().is_some_and(|it| names.contains(it)));
-                    let place = given.map_or(place, |(call, _)| call).clone();
-                    spans.push(Span { start, place, literal: false });
+                        calls.last().and_then(|(call, names)| Some((*call, *names.get(name.as_ref()?)?)));
+                    let (place, source) = given.unwrap_or((place, source_of(name.as_deref())));
+                    spans.push(Span { start, place: place.clone(), source });
                 }
                 Some(Point::Enter(place, names)) => calls.push((place, names)),
                 Some(Point::Leave) => drop(calls.pop()),
@@ -340,7 +367,19 @@ fn value(place: Place, tag: &HelperTemplate) -> Point {
 }
 
 fn enter(place: Place, call: &DecoratorTemplate) -> Point {
-    Point::Enter(place, call.hash.keys().cloned().collect())
+    let source = |parameter: &Parameter| match parameter {
+        Parameter::Literal(_) => Source::House,
+        named => source_of(named.as_name()),
+    };
+    Point::Enter(place, call.hash.iter().map(|(name, given)| (name.clone(), source(given))).collect())
+}
+
+fn source_of(name: Option<&str>) -> Source {
+    match name.and_then(|name| name.split_once('.')) {
+        Some(("brand", _)) => Source::House,
+        Some(("event", _)) => Source::Event,
+        _ => Source::Data,
+    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 //! smuggle in a link. A device's name is chosen by whoever logs in, and may be chosen by a thief.
 
 use std::net::Ipv4Addr;
+use std::ops::Range;
 
 use serde_json::Value;
 
+use super::link::{is_invisible, is_wide_dot, links};
 use crate::event::EmailAddress;
 
 /// Makes every string of an event's data safe to stand in a text.
@@ -37,22 +39,23 @@ fn replace(text: &mut String, is_address: bool) {
 /// The text without control and direction characters and with links broken up; `None` when it is safe as it is.
 fn safe(text: &str, is_address: bool) -> Option<String> {
     let hidden = text.chars().any(is_hidden);
-    let linked = !is_address && (has_scheme(text) || has_host_path(text) || has_link(text));
-    if !hidden && !linked {
-        return None;
-    }
     let visible = |c: char| if c.is_control() || is_line_break(c) { ' ' } else { c };
-    let plain: String = text.chars().map(visible).filter(|c| !is_hidden(*c)).collect();
-    Some(if linked { break_links(&plain) } else { plain })
+    let plain: Option<String> =
+        hidden.then(|| text.chars().map(visible).filter(|c| !is_hidden(*c)).collect());
+    // Only now: what is hidden may stand in the middle of a link.
+    let text = plain.as_deref().unwrap_or(text);
+    let linked = has_scheme(text) || has_host_path(text) || has_link(text);
+    if linked && !is_address { Some(break_links(text)) } else { plain }
 }
 
 fn is_line_break(c: char) -> bool {
     matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Control characters, line separators, direction overrides and isolates.
+/// Control characters, line separators, direction marks, zero-width characters; what emoji are joined with stays.
 fn is_hidden(c: char) -> bool {
-    c.is_control() || is_line_break(c) || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+    let joins = matches!(c, '\u{200D}' | '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E01EF}');
+    c.is_control() || is_line_break(c) || (is_invisible(c) && !joins)
 }
 
 fn has_scheme(text: &str) -> bool {
@@ -67,12 +70,26 @@ fn has_host_path(text: &str) -> bool {
 }
 
 fn has_link(text: &str) -> bool {
-    text.contains('.') && link_dots(text).next().is_some()
+    text.contains(|c| c == '.' || is_wide_dot(c)) && !link_dots(text).is_empty()
 }
 
-/// Dots between a letter or digit and a label that begins with a letter: what phones turn into something to tap.
-/// Version numbers and IP addresses have none.
-fn link_dots(text: &str) -> impl Iterator<Item = usize> {
+/// Where dots make links: what phones turn into something to tap.
+fn link_dots(text: &str) -> Vec<usize> {
+    let mut dots: Vec<usize> = plain_dots(text).collect();
+    if text.contains(is_wide_dot) {
+        let wide = |link: Range<usize>| {
+            let dots = text[link.clone()].match_indices(is_wide_dot).map(move |(at, _)| link.start + at);
+            dots.collect::<Vec<_>>()
+        };
+        dots.extend(links(text).into_iter().flat_map(|link| wide(link.range)));
+        dots.sort_unstable();
+    }
+    dots
+}
+
+/// Dots between a letter or digit and a label that begins with a letter, wider than [`links`]: a space too many in a value does
+/// no harm. Version numbers and IP addresses have none.
+fn plain_dots(text: &str) -> impl Iterator<Item = usize> {
     text.match_indices('.').map(|(dot, _)| dot).filter(|dot| {
         let before = text[..*dot].chars().next_back().is_some_and(char::is_alphanumeric);
         let mut label = text[dot + 1..].chars();
@@ -87,13 +104,15 @@ fn link_dots(text: &str) -> impl Iterator<Item = usize> {
 fn break_links(text: &str) -> String {
     let every_dot = has_scheme(text) || has_host_path(text);
     let mut broken = without_schemes(text);
-    let dots: Vec<usize> = if every_dot {
-        broken.match_indices('.').map(|(dot, _)| dot).collect()
-    } else {
-        link_dots(&broken).collect()
-    };
+    let mut dots = link_dots(&broken);
+    if every_dot {
+        dots.extend(broken.match_indices('.').map(|(dot, _)| dot));
+        dots.sort_unstable();
+        dots.dedup();
+    }
     for dot in dots.into_iter().rev() {
-        broken.insert(dot + 1, ' ');
+        let behind = broken[dot..].chars().next().map_or(0, char::len_utf8);
+        broken.insert(dot + behind, ' ');
     }
     broken
 }
@@ -137,6 +156,10 @@ mod tests {
             ("evil.jp", "evil. jp"),
             ("evil.xn--q9jyb4c", "evil. xn--q9jyb4c"),
             ("evil.example", "evil. example"),
+            ("evil．jp", "evil． jp"),
+            ("evil。jp", "evil。 jp"),
+            ("ｗｗｗ．ｅｖｉｌ．ｊｐ", "ｗｗｗ． ｅｖｉｌ． ｊｐ"),
+            ("evil\u{202E}.j\u{200B}p", "evil. jp"),
         ] {
             assert_eq!(cleaned(text), safe);
         }
@@ -144,7 +167,16 @@ mod tests {
 
     #[test]
     fn versions_addresses_and_masks_stay_as_they_are() {
-        for text in ["18.1.1", "Chrome 131.0.6778.70", "203.0.113.7", "2001:db8::1", "Android 15.", "Ver.2"] {
+        for text in [
+            "18.1.1",
+            "Chrome 131.0.6778.70",
+            "203.0.113.7",
+            "2001:db8::1",
+            "Android 15.",
+            "Ver.2",
+            "東京。大阪",
+            "👨\u{200D}👩",
+        ] {
             assert_eq!(cleaned(text), text);
         }
     }

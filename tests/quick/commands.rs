@@ -211,6 +211,62 @@ fn check_names_the_place_of_what_fails_only_when_it_is_rendered() {
 }
 
 #[test]
+fn check_says_of_each_finding_where_it_is_what_it_is_and_which_example_shows_it() {
+    let desk = desk_with_house();
+    let sms = "templates/ja/security.login/sms.hbs";
+    replace(&desk, sms, "ログインがありました。", "\n①ログイン 詳細ｗｗｗ．ｅｘａｍｐｌｅ．ｊｐ ");
+    let ran = desk.run(&["check"]).expect(1);
+    assert_contains(
+        &ran.out,
+        &[
+            &format!("{sms}:2:1: error: has ① (U+2460), 機種依存文字; write it with other characters"),
+            &format!("{sms}:2:7: error: has the link 詳細www.example.jp; remove it"),
+            "[links] (example security.login-1 and ",
+            " messages: 2 finding(s)",
+        ],
+    );
+    let json = desk.run(&["check", "--json"]).expect(1).json_lines().remove(0);
+    let finding = &json["findings"][1];
+    for (key, value) in [
+        ("rule", json!("links")),
+        ("severity", json!("error")),
+        ("path", json!("ja/security.login/sms.hbs")),
+        ("line", json!(2)),
+        ("column", json!(7)),
+        ("type", json!("security.login")),
+        ("example", json!("security.login-1")),
+    ] {
+        assert_eq!(finding[key], value, "{key}: {finding}");
+    }
+    assert!(finding["shown_by"].as_u64().is_some_and(|count| count > 1), "{finding}");
+    assert!(finding["mend"].as_str().is_some_and(|mend| mend.contains("templates.check.links")), "{finding}");
+    desk.run(&["run", "--events", "-"]).expect(2);
+}
+
+#[test]
+fn a_link_that_is_approved_and_a_rule_that_is_excepted_pass_until_nothing_needs_them() {
+    let desk = desk_with_house();
+    let sms = "templates/ja/security.login/sms.hbs";
+    let original = desk.scratch.read(sms);
+    replace(&desk, sms, "ログインがありました。", "①ログイン www.example.jp ");
+    let config = desk.scratch.read("config/shirase.toml");
+    let allowed = "[[templates.check.links]]\ntext = \"www.example.jp\"\nreason = \"Legal\"\n\
+                   [[templates.check.exceptions]]\nrule = \"characters\"\ntemplate = \"ja/security.login/*\"\n\
+                   reason = \"the step is called so\"\n";
+    desk.scratch.write("config/shirase.toml", &format!("{config}\n{allowed}"));
+    assert_contains(&desk.run(&["check"]).expect(0).out, &["in order"]);
+    desk.scratch.write(sms, &original);
+    assert_contains(
+        &desk.run(&["check"]).expect(0).out,
+        &[
+            "templates.check.exceptions.0: warning: fits no finding",
+            "templates.check.links.0: warning: is in no text",
+            "2 finding(s)",
+        ],
+    );
+}
+
+#[test]
 fn a_place_in_a_partial_is_the_partial() {
     let desk = desk_with_house();
     let partial = desk.scratch.read("templates/ja/_partials/sms-head.hbs");

@@ -41,9 +41,7 @@ impl Repertoire {
         if !self.shift_jis {
             return Ok(());
         }
-        // A character that does not fit is written as a numeric reference and flagged.
-        let outside = |c: &char| SHIFT_JIS.encode(c.encode_utf8(&mut [0; 4])).2;
-        match text.chars().filter(outside).count() {
+        match text.chars().filter(|c| !in_shift_jis(*c)).count() {
             0 => Ok(()),
             count => {
                 let detail = format!("{count} character(s) outside Shift_JIS");
@@ -62,6 +60,16 @@ impl Repertoire {
         let detail = format!("{units} units, this route takes {most}");
         Err(Failure::new(Class::Filtered, Reason::TooLong, detail))
     }
+}
+
+/// The characters of a text that a route with Shift_JIS alone cannot carry, after the worker's own substitutions.
+pub fn outside_shift_jis(text: &str) -> Vec<char> {
+    safe(text).chars().filter(|c| !in_shift_jis(*c)).collect()
+}
+
+fn in_shift_jis(c: char) -> bool {
+    // A character that does not fit is written as a numeric reference and flagged.
+    !SHIFT_JIS.encode(c.encode_utf8(&mut [0; 4])).2
 }
 
 /// The same text without what breaks on Japanese routes: half-width kana, dashes and waves that Shift_JIS writes otherwise,

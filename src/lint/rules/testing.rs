@@ -1,0 +1,75 @@
+//! For the rules' tests: a house with one event type, whose templates are a few strings.
+
+use serde_json::{Value, json};
+
+use super::super::{CheckConfig, Premises, Report, Rule, load};
+use crate::assets::Files;
+use crate::config::Config;
+use crate::event::Catalog;
+use crate::template::Brand;
+
+pub const SMS: &str = "ja/security.login/sms.hbs";
+pub const SUBJECT: &str = "ja/security.login/email.subject.hbs";
+pub const TEXT: &str = "ja/security.login/email.txt.hbs";
+pub const HTML: &str = "ja/security.login/email.html.hbs";
+
+/// One event type with two examples of the same data.
+pub struct House {
+    catalog: Catalog,
+    config: Config,
+}
+
+impl House {
+    pub fn new(data: Value) -> Self {
+        Self::with_schema(json!({"type": "object", "examples": [data, data]}))
+    }
+
+    pub fn with_schema(schema: Value) -> Self {
+        let policy = "[\"security.login\"]\nlane = \"standard\"\nchannels = \"auto\"\nemail_to = \"auth\"\n\
+                      user_may_choose = true\nuser_may_mute = false\nfallback = true\nmax_age = \"6h\"\n";
+        let files = [
+            ("events.toml".to_owned(), policy.to_owned()),
+            ("schemas/security.login.json".to_owned(), schema.to_string()),
+        ];
+        let mut config = Config::built_in();
+        config.brand =
+            Brand {
+                company: "見本銀行".into(), phone: "0120-000-000".into(), hours: "24時間365日".into()
+            };
+        Self { catalog: Catalog::load(&files.into_iter().collect()).expect("in order"), config }
+    }
+
+    /// With this for `[templates.check]`.
+    pub fn with(mut self, check: &str) -> Self {
+        self.config.templates.check = toml::from_str::<CheckConfig>(check).expect("in order");
+        self
+    }
+
+    /// What the whole check says of templates; parts that are not given are in order, and `absent` means no such file.
+    pub fn report(&self, files: &[(&str, &str)]) -> Report {
+        let parts = [
+            (SMS, "【見本銀行】短文 0120-000-000"),
+            (SUBJECT, "【見本銀行】件名"),
+            (TEXT, "本文 0120-000-000 24時間365日"),
+            (HTML, "<p>本文 0120-000-000 24時間365日</p>"),
+        ];
+        let merged =
+            parts.iter().filter(|(name, _)| files.iter().all(|(given, _)| given != name)).chain(files);
+        let files: Files = merged
+            .filter(|(_, text)| *text != "absent")
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect();
+        let Config { brand, sms, templates, .. } = &self.config;
+        let premises = Premises { catalog: &self.catalog, brand, sms, config: &templates.check };
+        let now = "2026-11-22T06:05:00Z".parse().expect("a time");
+        load(&premises, &files, now).map_or_else(|report| report, |(_, report)| report)
+    }
+
+    /// What one rule finds, as it is shown.
+    pub fn findings(&self, rule: &Rule, files: &[(&str, &str)]) -> Vec<String> {
+        let findings = self.report(files).findings.into_iter();
+        let unable = ["renders", "parses"];
+        let findings = findings.filter(|finding| finding.rule == rule.name || unable.contains(&finding.rule));
+        findings.map(|finding| finding.to_string().replace("given/", "")).collect()
+    }
+}
