@@ -9,6 +9,7 @@ mod origin;
 mod place;
 mod sanitize;
 mod segments;
+mod shift_jis;
 
 use std::collections::BTreeMap;
 
@@ -17,10 +18,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use self::helpers::{HELPERS, Helper};
 pub use self::load::TemplateProblem;
 pub use self::origin::{Texts, Traced, TracedSet};
 pub use self::place::Place;
 pub use self::segments::{Encoding, Segments, segments};
+pub use self::shift_jis::{in_shift_jis, substituted};
 use crate::assets::Files;
 use crate::event::Event;
 use crate::plan::{Channel, Notification};
