@@ -4,6 +4,7 @@
 //! a whole, and only then read. So an unknown key, a wrong type and a bad value are found together, each with its
 //! place. A section's struct lives beside its owner.
 
+mod brand;
 mod check;
 mod layers;
 mod values;

@@ -32,7 +32,7 @@ use self::receipt::{Callback, CallbackError, Report};
 pub use self::registry::Gateways;
 pub use self::sms::{
     GatewayUrl, HttpGatewayConfig, InfobipConfig, SmsConfig, SmsGatewayConfig, SmsKindConfig, TwilioConfig,
-    VonageConfig, outside_shift_jis,
+    VonageConfig,
 };
 use crate::config::Span;
 use crate::event::Lane;

@@ -3,6 +3,7 @@
 //! Two registries for each locale: one escapes for HTML, the other escapes nothing; a template belongs to one of them
 //! by its file name. Strict mode: a variable that is not there is an error, not a hole in a text.
 
+mod brand;
 mod helpers;
 mod link;
 mod load;
@@ -10,38 +11,29 @@ mod origin;
 mod place;
 mod sanitize;
 mod segments;
+mod shift_jis;
 
 use std::collections::BTreeMap;
 
 use handlebars::{Context, Handlebars, Template};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
-pub(crate) use self::load::Slot;
+pub use self::brand::{Brand, LocaleBrand, Voice};
+pub use self::helpers::{HELPERS, Helper};
 pub use self::link::{Link, is_invisible, links, spelling};
+pub(crate) use self::load::Slot;
 pub use self::load::TemplateProblem;
 pub use self::origin::{Texts, Traced, TracedSet};
 pub use self::place::Place;
 pub use self::segments::{Encoding, Segments, segments, split};
+pub use self::shift_jis::{in_shift_jis, substituted};
 use crate::assets::Files;
 use crate::event::Event;
 use crate::plan::{Channel, Notification};
 
 /// The locale that every event type must have, and that others fall back to.
 pub const DEFAULT_LOCALE: &str = "ja";
-
-/// `[brand]`: who speaks. Templates know it as `brand`.
-#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Brand {
-    /// The company's name as customers know it.
-    pub company: String,
-    /// The phone number to call.
-    pub phone: String,
-    /// When it is answered.
-    pub hours: String,
-}
 
 /// The rendered text of a notification. Holds personal data, hence no `Debug`.
 #[derive(Clone, PartialEq, Eq, Serialize)]
@@ -54,6 +46,8 @@ pub enum Message {
     },
     /// A mail.
     Email {
+        /// What its texts are written in, as `Content-Language` names it.
+        language: String,
         /// One line.
         subject: String,
         /// Plain text.
@@ -154,7 +148,12 @@ impl TemplateSet {
         &self.files
     }
 
-    /// Its locales, and for each whether it has templates of an event type.
+    /// Its locales.
+    pub fn locales(&self) -> impl Iterator<Item = &str> {
+        self.locales.keys().map(String::as_str)
+    }
+
+    /// Its locales that have templates of an event type.
     pub fn locales_of(&self, event_type: &str) -> impl Iterator<Item = &str> {
         let has_type = move |(_, locale): &(&String, &Locale)| locale.has(event_type, Part::Sms);
         self.locales.iter().filter(has_type).map(|(name, _)| name.as_str())
@@ -177,15 +176,15 @@ impl TemplateSet {
         notifications: &[Notification],
         brand: &Brand,
     ) -> Result<Vec<Rendered>, RenderError> {
-        let locale = &self.locale(event).1;
-        let mut context = Context::from(context(event, brand));
+        let (name, locale) = self.locale(event);
+        let mut context = Context::from(context(event, brand.voice(name)));
         notifications
             .iter()
             .map(|notification| {
-                let message = locale.message(&mut context, event, notification)?;
+                let message = locale.message(name, &mut context, event, notification)?;
                 let fallback = notification
                     .fallback()
-                    .map(|next| locale.message(&mut context, event, &next))
+                    .map(|next| locale.message(name, &mut context, event, &next))
                     .transpose()?;
                 Ok(Rendered { message, fallback })
             })
@@ -228,6 +227,7 @@ impl Locale {
 
     fn message(
         &self,
+        language: &str,
         context: &mut Context,
         event: &Event,
         notification: &Notification,
@@ -237,6 +237,7 @@ impl Locale {
         Ok(match channel {
             Channel::Sms => Message::Sms { text: part(Part::Sms)? },
             Channel::Email => Message::Email {
+                language: language.to_owned(),
                 subject: part(Part::Subject)?,
                 text: part(Part::Text)?,
                 html: if self.has(&event.kind.name, Part::Html) { Some(part(Part::Html)?) } else { None },
@@ -295,7 +296,7 @@ fn name(event_type: &str, part: Part) -> String {
 }
 
 /// What templates see: the event's data made safe, `event` and `brand`; ours win over a field of the same name.
-fn context(event: &Event, brand: &Brand) -> Value {
+fn context(event: &Event, brand: Voice<'_>) -> Value {
     let mut data = event.data.clone();
     sanitize::sanitize(&mut data);
     data["event"] = json!({"id": event.id, "type": event.kind.name, "time": event.time.to_string()});

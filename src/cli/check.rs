@@ -15,6 +15,7 @@ use crate::gateway::{Gateway, Gateways, OnUnknown};
 use crate::ledger::{Ledger, LedgerConfig, OpenError};
 use crate::lint::{self, Report};
 use crate::plan::Channel;
+use crate::template::DEFAULT_LOCALE;
 
 /// How long a ledger may take to answer.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
@@ -42,6 +43,7 @@ impl Check {
         match house.gateways() {
             Err(error) => troubles.push(error.to_string()),
             Ok(gateways) => {
+                notes.extend(unnamed(&house));
                 notes.extend(divided(&gateways));
                 notes.extend(unheard(&gateways));
                 notes.extend(key_beside_the_data(&house, &gateways));
@@ -95,6 +97,20 @@ impl Check {
         };
         writeln!(out, "configuration, {types} event types, {messages} messages{connected}: {verdict}")
     }
+}
+
+/// Locales whose texts call the company by its name in another language.
+fn unnamed(house: &House) -> Vec<String> {
+    let brand = &house.config.brand;
+    let unnamed = |locale: &str| brand.locales.get(locale).is_none_or(|own| own.company.is_none());
+    let locales = house.templates.locales().filter(|locale| *locale != DEFAULT_LOCALE && unnamed(locale));
+    let note = |locale: &str| {
+        format!(
+            "texts in {locale} say {}: set brand.locales.{locale}.company, and hours and phone with it",
+            brand.company
+        )
+    };
+    locales.map(note).collect()
 }
 
 /// What is left of each rate for one worker, where several share it.

@@ -149,6 +149,7 @@ fn in_words(line: usize, explained: &Value) -> String {
             fact("lane", text(&explained["lane"]));
             fact("deadline", text(&explained["deadline"]));
             fact("phone", text(&explained["phone"]));
+            fact("locale", text(&explained["locale"]));
         }
         Some(result) => {
             let reason = explained["reason"].as_str().map(|reason| format!("{reason}: ")).unwrap_or_default();

@@ -131,7 +131,7 @@ impl Preview {
                 )
             }
             (Message::Sms { text }, None) => writeln!(out, "{text}\n"),
-            (Message::Email { subject, text, html }, _) => {
+            (Message::Email { subject, text, html, .. }, _) => {
                 let html = html
                     .as_ref()
                     .map_or("no HTML part".to_owned(), |html| format!("HTML part of {} bytes", html.len()));

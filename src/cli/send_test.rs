@@ -15,7 +15,7 @@ use crate::config::{Config, process_environment};
 use crate::event::{EmailAddress, Lane, PhoneKind, PhoneNumber};
 use crate::gateway::{Accepted, Failure, Gateway, Letter};
 use crate::plan::{Address, Channel};
-use crate::template::Message;
+use crate::template::{DEFAULT_LOCALE, Message};
 
 /// How long it may wait for its turn, and how long its text is worth anything.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -106,7 +106,7 @@ fn message(gateway: &Gateway, company: &str, now: Timestamp) -> Message {
     let text = format!("{subject} {time}（日本時間） これは送信試験です。お手続きは不要です。");
     match gateway.channel() {
         Channel::Sms => Message::Sms { text },
-        Channel::Email => Message::Email { subject, text, html: None },
+        Channel::Email => Message::Email { language: DEFAULT_LOCALE.to_owned(), subject, text, html: None },
     }
 }
 

@@ -6,6 +6,7 @@ use std::{env, fs};
 use serde_json::{Map, Value};
 use toml::de::{DeTable, DeValue};
 
+use super::brand;
 use super::check::{ConfigError, Problem, schema};
 
 /// `config/shirase.toml` as the binary carries it.
@@ -43,7 +44,11 @@ impl Layers {
         };
         if let Some((path, text)) = &file {
             match parse(text) {
-                Ok(layer) => merge(&mut merged, layer),
+                Ok(layer) => {
+                    let said_anew = brand::keys(&layer);
+                    brand::forget_translations(&mut merged, said_anew.iter().map(String::as_str));
+                    merge(&mut merged, layer);
+                }
                 Err(error) => {
                     let line = error.span().map_or(1, |span| line_of(text, span.start));
                     let place = format!("{}:{line}", path.display());
@@ -53,6 +58,8 @@ impl Layers {
         }
         let mut variables: Vec<_> = environment.into_iter().filter_map(variable).collect();
         variables.sort();
+        let said_anew = variables.iter().filter_map(|(_, path, _)| brand::key(path));
+        brand::forget_translations(&mut merged, said_anew);
         for (name, path, text) in &variables {
             if let Err(message) = set(&mut merged, path, text) {
                 problems.push(Problem::new(format!("environment {name}"), &path.join("."), message));

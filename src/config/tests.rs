@@ -54,6 +54,24 @@ fn a_file_goes_over_the_built_in_and_the_environment_over_both() {
 }
 
 #[test]
+fn a_house_that_names_itself_is_not_called_by_the_samples_english_name() {
+    let voice = |text: &str, environment: &[(&str, &str)]| {
+        let brand = load(text, environment).expect("in order").brand;
+        let english = brand.voice("en");
+        (english.company.to_owned(), english.hours.to_owned())
+    };
+    let of = |company: &str, hours: &str| (company.to_owned(), hours.to_owned());
+    let all_day = "24 hours a day, every day";
+    assert_eq!(voice("", &[]), of("Sample Bank", all_day));
+    assert_eq!(voice("[brand]\ncompany = \"青空銀行\"\n", &[]), of("青空銀行", all_day));
+    let both = "[brand]\ncompany = \"青空銀行\"\nlocales.en.company = \"Aozora\"\n";
+    assert_eq!(voice(both, &[]), of("Aozora", all_day));
+    assert_eq!(voice(both, &[("SHIRASE_BRAND__COMPANY", "海銀行")]), of("海銀行", all_day));
+    let translated = [("SHIRASE_BRAND__HOURS", "平日"), ("SHIRASE_BRAND__LOCALES__EN__HOURS", "weekdays")];
+    assert_eq!(voice(both, &translated), of("Aozora", "weekdays"));
+}
+
+#[test]
 fn all_problems_come_at_once_each_with_line_key_and_mend() {
     let text = "\
 [broker]

@@ -26,7 +26,6 @@ pub use self::config::{KindConfig as SmsKindConfig, SmsConfig, SmsGatewayConfig}
 pub use self::http::HttpGatewayConfig;
 pub use self::infobip::InfobipConfig;
 use self::text::Repertoire;
-pub use self::text::outside_shift_jis;
 pub use self::twilio::TwilioConfig;
 pub use self::url::GatewayUrl;
 pub use self::vonage::VonageConfig;

@@ -1,129 +1,159 @@
-//! The helpers that templates have: dates in JST, yen, masks. Pure functions and their registration.
+//! The helpers that templates have: a table, so that registration, rules and documentation cannot differ. Each is a pure
+//! function of one value and the name of a form; whatever it cannot make sense of is an error, never a hole in a text.
 
-use handlebars::{Handlebars, RenderErrorReason, handlebars_helper};
-use jiff::Timestamp;
-use jiff::tz::{Offset, TimeZone};
+mod masks;
+mod text;
+mod time;
+mod yen;
+
+use handlebars::{
+    Context, Handlebars, Helper as Call, HelperDef, RenderContext, RenderError, RenderErrorReason, ScopedJson,
+};
 use serde_json::Value;
-use unicode_segmentation::UnicodeSegmentation;
 
-use crate::event::{EmailAddress, PhoneNumber};
+/// A helper: `{{name VALUE}}`, or `{{name VALUE "form"}}`.
+pub struct Helper {
+    /// As templates call it.
+    pub name: &'static str,
+    /// How it is written, with what it is usually given.
+    pub usage: &'static str,
+    /// What it makes of its value, in a sentence.
+    pub about: &'static str,
+    /// What the second parameter may be; without one the helper writes its usual form.
+    pub forms: &'static [&'static str],
+    /// The value and the form, which is one of `forms`; what is wrong, without the value.
+    call: fn(&Value, Option<&str>) -> Result<String, &'static str>,
+}
+
+/// Every helper, in the order of the documentation.
+pub const HELPERS: &[Helper] = &[
+    Helper {
+        name: "jst",
+        usage: "{{jst event.time}}",
+        about: "date and time in Japan, to the minute",
+        forms: time::JST_FORMS,
+        call: time::jst,
+    },
+    Helper {
+        name: "weekday",
+        usage: "{{weekday event.time}}",
+        about: "day of the week in Japan",
+        forms: time::WEEKDAY_FORMS,
+        call: time::weekday,
+    },
+    Helper {
+        name: "wareki",
+        usage: "{{wareki event.time}}",
+        about: "date in Japan by era: 令和, 平成; by the western year before 平成",
+        forms: time::WAREKI_FORMS,
+        call: time::wareki,
+    },
+    Helper {
+        name: "yen",
+        usage: "{{yen amount}}",
+        about: "an amount of yen with commas",
+        forms: yen::FORMS,
+        call: yen::yen,
+    },
+    Helper {
+        name: "mask_account",
+        usage: "{{mask_account account_number}}",
+        about: "the last three or four characters of an account number",
+        forms: &[],
+        call: masks::account,
+    },
+    Helper {
+        name: "mask_phone",
+        usage: "{{mask_phone line}}",
+        about: "the beginning and the last four digits of a phone number",
+        forms: &[],
+        call: masks::phone,
+    },
+    Helper {
+        name: "mask_email",
+        usage: "{{mask_email previous.email}}",
+        about: "the first character and the domain of an address",
+        forms: &[],
+        call: masks::email,
+    },
+    Helper {
+        name: "plain",
+        usage: "{{plain device.name}}",
+        about: "one line of plain text: usual widths, no emoji, nothing invisible",
+        forms: &[],
+        call: text::plain,
+    },
+    Helper {
+        name: "safe",
+        usage: "{{safe device.name}}",
+        about: "what every Japanese SMS route can carry; 〓 for what it cannot",
+        forms: &[],
+        call: text::safe,
+    },
+];
 
 /// Registers every helper.
 pub(super) fn register(registry: &mut Handlebars<'_>) {
-    handlebars_helper!(jst_helper: |time: str, *args| jst(time, args.get(1).and_then(|form| form.as_str()))?);
-    handlebars_helper!(yen_helper: |amount: Json| yen(amount)?);
-    handlebars_helper!(account_helper: |number: str| mask_account(number));
-    handlebars_helper!(phone_helper: |number: str| mask_phone(number));
-    handlebars_helper!(email_helper: |address: str| mask_email(address));
-    registry.register_helper("jst", Box::new(jst_helper));
-    registry.register_helper("yen", Box::new(yen_helper));
-    registry.register_helper("mask_account", Box::new(account_helper));
-    registry.register_helper("mask_phone", Box::new(phone_helper));
-    registry.register_helper("mask_email", Box::new(email_helper));
-}
-
-/// `2026年11月22日 15:04`, or `11/22 15:04` in the form `short`; Japan has no daylight saving time.
-fn jst(time: &str, form: Option<&str>) -> Result<String, RenderErrorReason> {
-    let format = match form {
-        None => "%Y年%-m月%-d日 %H:%M",
-        Some("short") => "%m/%d %H:%M",
-        Some(_) => return Err(RenderErrorReason::Other("jst: the only other form is \"short\"".to_owned())),
-    };
-    let time: Timestamp = time
-        .parse()
-        .map_err(|_| RenderErrorReason::Other("jst: the value is no RFC 3339 time".to_owned()))?;
-    Ok(time.to_zoned(TimeZone::fixed(Offset::constant(9))).strftime(format).to_string())
-}
-
-/// `1,234,567円`
-fn yen(amount: &Value) -> Result<String, RenderErrorReason> {
-    let amount = amount
-        .as_i64()
-        .ok_or_else(|| RenderErrorReason::Other("yen: the value is no whole number".to_owned()))?;
-    let digits = amount.unsigned_abs().to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
+    for helper in HELPERS {
+        registry.register_helper(helper.name, Box::new(helper));
     }
-    let sign = if amount < 0 { "-" } else { "" };
-    Ok(format!("{sign}{grouped}円"))
 }
 
-/// `****5678`: four asterisks whatever the length, then the last four, or the last three of a number shorter than
-/// seven; a number too short to hide anything is hidden whole.
-fn mask_account(number: &str) -> String {
-    let characters: Vec<&str> = number.graphemes(true).collect();
-    let shown = match characters.len() {
-        7.. => 4,
-        4..=6 => 3,
-        _ => 0,
-    };
-    format!("****{}", characters[characters.len() - shown..].concat())
+impl Helper {
+    /// The one value and the form of a call.
+    fn arguments<'a>(&self, call: &'a Call<'_>) -> Result<(&'a Value, Option<&'static str>), String> {
+        if call.is_block() {
+            return Err(self.misused("it is no block"));
+        }
+        if !call.hash().is_empty() {
+            return Err(self.misused("it has no named parameters"));
+        }
+        let values = call.params();
+        let form = match values.len() {
+            1 => None,
+            2 => Some(self.form(values[1].value())?),
+            0 => return Err(self.misused("it needs a value")),
+            _ => return Err(self.misused("it takes one value and a form at most")),
+        };
+        Ok((values[0].value(), form))
+    }
+
+    fn form(&self, given: &Value) -> Result<&'static str, String> {
+        let known = given.as_str().and_then(|given| self.forms.iter().find(|form| **form == given));
+        known.copied().ok_or_else(|| match self.forms {
+            [] => self.misused("it has no forms: leave the second parameter out"),
+            forms => format!("{}: no such form; it has {}", self.name, quoted(forms)),
+        })
+    }
+
+    fn misused(&self, what: &str) -> String {
+        format!("{}: {what}; write {}", self.name, self.usage)
+    }
 }
 
-/// `090-****-5678`; what is no phone number is hidden whole.
-fn mask_phone(number: &str) -> String {
-    PhoneNumber::parse(number).map_or_else(|_| "****".to_owned(), |phone| phone.masked())
+fn quoted(forms: &[&str]) -> String {
+    forms.iter().map(|form| format!("\"{form}\"")).collect::<Vec<_>>().join(", ")
 }
 
-/// `t***@example.jp`; what is no address is hidden whole.
-fn mask_email(address: &str) -> String {
-    EmailAddress::parse(address).map_or_else(|_| "****".to_owned(), |email| email.masked())
+impl HelperDef for &'static Helper {
+    fn call_inner<'reg: 'rc, 'rc>(
+        &self,
+        call: &Call<'rc>,
+        registry: &'reg Handlebars<'reg>,
+        _: &'rc Context,
+        _: &mut RenderContext<'reg, 'rc>,
+    ) -> Result<ScopedJson<'rc>, RenderError> {
+        // The same words as for a variable that stands alone.
+        let missing = call.params().iter().find(|value| value.is_value_missing());
+        if let Some(missing) = missing.filter(|_| registry.strict_mode()) {
+            return Err(RenderErrorReason::MissingVariable(missing.relative_path().cloned()).into());
+        }
+        let (value, form) = self.arguments(call).map_err(RenderErrorReason::Other)?;
+        let text = (self.call)(value, form)
+            .map_err(|what| RenderErrorReason::Other(format!("{}: {what}", self.name)))?;
+        Ok(ScopedJson::Derived(text.into()))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn times_are_in_jst_to_the_minute() {
-        assert_eq!(jst("2026-11-22T06:04:05Z", None).expect("a time"), "2026年11月22日 15:04");
-        assert_eq!(jst("2026-12-31T15:00:00Z", Some("short")).expect("a time"), "01/01 00:00");
-        assert!(jst("nonsense", None).is_err() && jst("2026-12-31T15:00:00Z", Some("long")).is_err());
-    }
-
-    #[test]
-    fn yen_has_commas() {
-        for (amount, text) in
-            [(0, "0円"), (999, "999円"), (1000, "1,000円"), (1_234_567, "1,234,567円"), (-5000, "-5,000円")]
-        {
-            assert_eq!(yen(&json!(amount)).expect("a whole number"), text);
-        }
-        assert!(yen(&json!("1000")).is_err() && yen(&json!(0.5)).is_err());
-    }
-
-    #[test]
-    fn masks_hide_all_but_the_end_and_never_the_length() {
-        for (number, masked) in [
-            ("1234567", "****4567"),
-            ("12345678", "****5678"),
-            ("123456", "****456"),
-            ("1234", "****234"),
-            ("123", "****"),
-        ] {
-            assert_eq!(mask_account(number), masked);
-        }
-        assert_eq!(mask_phone("０９０-1234-5678"), "090-****-5678");
-        assert_eq!(mask_phone("not a phone 1234"), "****");
-        assert_eq!(mask_email("taro@example.jp"), "t***@example.jp");
-        assert_eq!(mask_email("secret"), "****");
-    }
-
-    #[test]
-    fn templates_can_call_every_helper() {
-        let mut registry = Handlebars::new();
-        register(&mut registry);
-        let text =
-            r#"{{jst t}}|{{jst t "short"}}|{{yen a}}|{{mask_account n}}|{{mask_phone p}}|{{mask_email e}}"#;
-        let data = json!({"t": "2026-11-22T06:04:05Z", "a": 5000, "n": "1234567", "p": "09012345678", "e": "taro@example.jp"});
-        assert_eq!(
-            registry.render_template(text, &data).expect("renders"),
-            "2026年11月22日 15:04|11/22 15:04|5,000円|****4567|090-****-5678|t***@example.jp"
-        );
-    }
-}
+mod tests;

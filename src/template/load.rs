@@ -23,7 +23,7 @@ pub enum TemplateProblem {
     /// A file that no rule of the folder knows.
     #[error(
         "{0}: is not a template; expected <locale>/<event type>/(sms|email.subject|email.txt|email.html).hbs or \
-             <locale>/_partials/NAME.hbs, NAME.txt.hbs, NAME.html.hbs"
+             <locale>/_partials/NAME.hbs, NAME.txt.hbs, NAME.html.hbs; a locale is two or three small letters"
     )]
     Stray(Place),
     /// An event type of the catalog lacks a part.
@@ -97,7 +97,7 @@ impl<'a> Slot<'a> {
     pub(crate) fn of(path: &'a str) -> Option<Self> {
         let mut parts = path.split('/');
         let (locale, folder, file) = (parts.next()?, parts.next()?, parts.next()?);
-        if parts.next().is_some() {
+        if parts.next().is_some() || !is_language(locale) {
             return None;
         }
         if folder != "_partials" {
@@ -117,6 +117,11 @@ impl<'a> Slot<'a> {
             Self::Partial { locale, .. } | Self::Template { locale, .. } => locale,
         }
     }
+}
+
+/// A recipient's locale counts by its language alone (`en-US` is `en`), so a folder `en-US` would never be read.
+fn is_language(folder: &str) -> bool {
+    matches!(folder.len(), 2 | 3) && folder.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 impl Locale {

@@ -170,7 +170,7 @@ impl<'a> TracedSet<'a> {
         notification: &Notification,
         brand: &Brand,
     ) -> Result<Texts, RenderError> {
-        let mut context = Context::from(context(event, brand));
+        let mut context = Context::from(context(event, brand.voice(locale)));
         let channel = address(&mut context, notification);
         let event_type = event.kind.name.as_str();
         let part = |part| self.part(locale, &context, event_type, part);

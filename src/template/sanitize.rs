@@ -29,6 +29,12 @@ pub fn sanitize(data: &mut Value) {
     }
 }
 
+/// Makes one text safe to stand in another, after a helper has changed its characters: `．` is not a link's dot, `.` is.
+pub fn sanitized(mut text: String) -> String {
+    replace(&mut text, false);
+    text
+}
+
 fn replace(text: &mut String, is_address: bool) {
     let is_address = is_address && EmailAddress::parse(text).is_ok();
     if let Some(safe) = safe(text, is_address) {

@@ -50,7 +50,11 @@ pub(super) fn notification(channel: Channel) -> Notification {
 }
 
 pub(super) fn brand() -> Brand {
-    Brand { company: "A&B銀行".into(), phone: "0120-000-000".into(), hours: "24時間".into() }
+    let locales = BTreeMap::from([(
+        "en".to_owned(),
+        LocaleBrand { company: Some("A&B Bank".to_owned()), ..LocaleBrand::default() },
+    )]);
+    Brand { company: "A&B銀行".into(), phone: "0120-000-000".into(), hours: "24時間".into(), locales }
 }
 
 fn rendered(files: &[(&str, &str)], channel: Channel, data: Value) -> Result<Message, RenderError> {
@@ -84,7 +88,7 @@ fn templates_see_data_event_brand_and_notification() {
 fn only_html_is_escaped() {
     let files = [(SUBJECT, "{{brand.company}}"), (TEXT, "{{x}}"), (HTML, "{{x}}")];
     let message = rendered(&files, Channel::Email, json!({"x": "<b>&"})).expect("renders");
-    let Message::Email { subject, text, html } = message else { panic!("a mail") };
+    let Message::Email { subject, text, html, .. } = message else { panic!("a mail") };
     assert_eq!(
         (subject.as_str(), text.as_str(), html.as_deref()),
         ("A&B銀行", "<b>&", Some("&lt;b&gt;&amp;"))
@@ -176,6 +180,35 @@ fn another_locale_is_used_where_the_type_has_it_and_japanese_otherwise() {
         ("sms".to_owned(), "短文".to_owned(), "短文".to_owned())
     );
     assert!(set(&english[..1]).is_err(), "a type translated in part is refused");
+}
+
+#[test]
+fn the_brand_and_the_language_of_a_mail_are_its_locales() {
+    let both = "{{brand.company}} {{brand.phone}}";
+    let english = [
+        ("en/security.login/sms.hbs", both),
+        ("en/security.login/email.subject.hbs", both),
+        ("en/security.login/email.txt.hbs", both),
+        (SUBJECT, both),
+    ];
+    for (locale, language, expected) in [
+        ("en", "en", "A&B Bank 0120-000-000"),
+        ("ja", "ja", "A&B銀行 0120-000-000"),
+        ("fr", "ja", "A&B銀行 0120-000-000"),
+    ] {
+        let data = json!({"recipient": {"user_id": "U", "locale": locale}});
+        let message = rendered(&english, Channel::Email, data).expect("renders");
+        let Message::Email { language: written_in, subject, .. } = message else { panic!("a mail") };
+        assert_eq!((written_in.as_str(), subject.as_str()), (language, expected), "{locale}");
+    }
+}
+
+#[test]
+fn a_locale_folder_is_named_as_recipients_locales_are_read() {
+    for name in ["en-US", "EN", "english", "j", "日本"] {
+        let problems = set(&[(&format!("{name}/security.login/sms.hbs"), "x")]).expect_err(name).join("\n");
+        assert!(problems.contains("two or three small letters"), "{name}: {problems}");
+    }
 }
 
 #[test]

@@ -181,7 +181,9 @@ fn mount(dir: &Path, files: &Files, version: &str) {
 fn a_mounted_config_map_that_swaps_its_link_is_followed() {
     let mut desk = Desk::laid_out(|dir| {
         mount(dir, &built_in(), "..2026_1");
-        symlink("..data/ja", dir.join("ja")).expect("linked");
+        for locale in ["ja", "en"] {
+            symlink(format!("..data/{locale}"), dir.join(locale)).expect("linked");
+        }
     });
     mount(&desk.reloader.dir, &changed(1), "..2026_2");
     fs::remove_dir_all(desk.path("..2026_1")).expect("removed");

@@ -117,6 +117,7 @@ fn send_text(email: &EmailConfig, to: &str, text: &str) -> Result<Accepted, Fail
     let address = Address::Email(EmailAddress::parse(to).expect("an address"));
     let html = (!text.is_ascii()).then(|| "<p>本文です。</p>\n<p>終わり</p>\n".to_owned());
     let message = Message::Email {
+        language: "ja".to_owned(),
         subject: "【サンプル銀行】ログインのお知らせ".to_owned(),
         text: text.to_owned(),
         html,

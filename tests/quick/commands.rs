@@ -489,6 +489,22 @@ fn explain_tells_route_address_gateways_and_segments() {
 }
 
 #[test]
+fn explain_says_in_which_language_a_customer_is_told_and_check_that_the_company_has_no_name_in_it() {
+    let desk = Desk::new();
+    for (locale, language) in [("en-US", "en"), ("ja", "ja"), ("fr", "ja")] {
+        let mut event = event("x-1", "security.login", 1);
+        event["data"]["recipient"]["locale"] = json!(locale);
+        let ran = desk.run_with_input(&["explain", "-"], &event.to_string()).expect(0);
+        assert_contains(&ran.out, &[&format!("locale    {language}\n")]);
+    }
+    let desk = desk.with("SHIRASE_BRAND__COMPANY", "青空銀行");
+    assert_contains(
+        &desk.run(&["check"]).expect(0).out,
+        &["texts in en say 青空銀行", "brand.locales.en.company"],
+    );
+}
+
+#[test]
 fn explain_says_why_a_number_gets_no_sms() {
     let desk = Desk::new();
     for (phone, why) in [

@@ -79,6 +79,7 @@ pub async fn send_mail(gateway: &Gateway) -> Result<Accepted, Failure> {
 pub async fn send_mail_to(gateway: &Gateway, to: &str, reference: &str) -> Result<Accepted, Failure> {
     let address = Address::Email(EmailAddress::parse(to).expect("an address"));
     let message = Message::Email {
+        language: "ja".to_owned(),
         subject: "【サンプル銀行】ログインのお知らせ".to_owned(),
         text: "本文-sEcReT\n.点で始まる行\n..\n終わり".to_owned(),
         html: Some("<p>本文-sEcReT</p>".to_owned()),

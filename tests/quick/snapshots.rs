@@ -10,12 +10,16 @@ use serde_json::Value;
 use shirase::config::Config;
 use shirase::event::{EmailAddress, Event, PhoneNumber};
 use shirase::plan::{Address, Channel, Contact, Notification, Plan, Why, plan};
-use shirase::template::{Brand, Message, segments};
+use shirase::template::{Encoding, Message, TemplateSet, Voice, segments};
 
 use crate::house;
 
+/// The locales that are complete.
+const LOCALES: [&str; 2] = ["ja", "en"];
+
 /// A message and where it came from.
 struct Shown {
+    locale: &'static str,
     event_type: String,
     /// Which example, from 1.
     number: usize,
@@ -29,7 +33,8 @@ struct Shown {
 
 impl Shown {
     fn name(&self) -> String {
-        format!("{} example {} to {}", self.event_type, self.number, self.notification.address)
+        let Self { event_type, number, locale, notification, .. } = self;
+        format!("{event_type} example {number} ({locale}) to {}", notification.address)
     }
 
     fn is_first_example(&self) -> bool {
@@ -40,7 +45,7 @@ impl Shown {
     fn parts(&self) -> Vec<(&'static str, &str)> {
         match &self.message {
             Message::Sms { text } => vec![("SMS", text)],
-            Message::Email { subject, text, html } => {
+            Message::Email { subject, text, html, .. } => {
                 let html = html.as_deref().unwrap_or_else(|| panic!("{}: no HTML", self.name()));
                 vec![("subject", subject), ("text", text), ("HTML", html)]
             }
@@ -57,7 +62,7 @@ impl Shown {
     fn mail(&self) -> Option<(&str, &str, &str)> {
         match &self.message {
             Message::Sms { .. } => None,
-            Message::Email { subject, text, html } => {
+            Message::Email { subject, text, html, .. } => {
                 Some((subject, text, html.as_deref().unwrap_or_default()))
             }
         }
@@ -66,30 +71,49 @@ impl Shown {
 
 static CONFIG: LazyLock<Config> = LazyLock::new(Config::built_in);
 
-/// Every message: what the plan sends, what its fallbacks would send, and what the channel not taken would say.
+/// Every message in every locale: what the plan sends, what its fallbacks would send, and what the channel not taken would
+/// say.
 static MESSAGES: LazyLock<Vec<Shown>> = LazyLock::new(|| {
     let templates = house::templates();
     let mut messages = Vec::new();
-    for kind in house::CATALOG.iter() {
-        for (index, event) in house::events(kind).into_iter().enumerate() {
-            let (notifications, whys): (Vec<_>, Vec<_>) = everything(&event).into_iter().unzip();
-            let rendered = templates.render(&event, &notifications, &CONFIG.brand);
-            let rendered = rendered.unwrap_or_else(|error| panic!("{error}"));
-            for ((notification, why), rendered) in notifications.into_iter().zip(whys).zip(rendered) {
-                messages.push(Shown {
-                    event_type: kind.name.clone(),
-                    number: index + 1,
-                    event_id: event.id.clone(),
-                    data: event.data.clone(),
-                    notification,
-                    why,
-                    message: rendered.message,
-                });
+    for (kind, locale) in house::CATALOG.iter().flat_map(|kind| LOCALES.map(|locale| (kind, locale))) {
+        for (index, mut event) in house::events(kind).into_iter().enumerate() {
+            if locale == "en" {
+                event = read_in_english(event, index);
             }
+            assert_eq!(templates.locale_of(&event), locale);
+            messages.extend(all_of(&templates, &event, locale, index + 1));
         }
     }
     messages
 });
+
+/// The same event for a customer who reads English, the first example with a service that has a Latin name.
+fn read_in_english(mut event: Event, index: usize) -> Event {
+    event.recipient.locale = "en".to_owned();
+    if index == 0 && event.data["service"].is_string() {
+        event.data["service"] = "Sample Pay".into();
+    }
+    event
+}
+
+fn all_of(templates: &TemplateSet, event: &Event, locale: &'static str, number: usize) -> Vec<Shown> {
+    let (notifications, whys): (Vec<_>, Vec<_>) = everything(event).into_iter().unzip();
+    let rendered = templates.render(event, &notifications, &CONFIG.brand);
+    let rendered = rendered.unwrap_or_else(|error| panic!("{error}"));
+    let all = notifications.into_iter().zip(whys).zip(rendered);
+    all.map(|((notification, why), rendered)| Shown {
+        locale,
+        event_type: event.kind.name.clone(),
+        number,
+        event_id: event.id.clone(),
+        data: event.data.clone(),
+        notification,
+        why,
+        message: rendered.message,
+    })
+    .collect()
+}
 
 fn everything(event: &Event) -> Vec<(Notification, String)> {
     let planned = match plan(event, &CONFIG.sms.prefixes, house::time()) {
@@ -114,8 +138,22 @@ fn everything(event: &Event) -> Vec<(Notification, String)> {
     all
 }
 
-fn of_type(event_type: &str) -> impl Iterator<Item = &'static Shown> {
-    MESSAGES.iter().filter(move |shown| shown.event_type == event_type)
+fn of_type(locale: &str, event_type: &str) -> impl Iterator<Item = &'static Shown> {
+    MESSAGES.iter().filter(move |shown| shown.locale == locale && shown.event_type == event_type)
+}
+
+/// Every page of snapshots: its locale, its type and its name.
+fn pages(part: &str) -> impl Iterator<Item = (&'static str, &'static str, String)> {
+    let kinds = house::CATALOG.iter().map(|kind| kind.name.as_str());
+    let pages = kinds.flat_map(|kind| LOCALES.map(|locale| (locale, kind)));
+    pages.map(move |(locale, kind)| (locale, kind, snapshot_name(part, locale, kind)))
+}
+
+fn snapshot_name(part: &str, locale: &str, event_type: &str) -> String {
+    match locale {
+        "ja" => format!("{part}-{event_type}"),
+        locale => format!("{part}-{locale}-{event_type}"),
+    }
 }
 
 fn heading(shown: &Shown) -> String {
@@ -132,9 +170,9 @@ fn assert_snapshot(name: &str, text: &str) {
 
 #[test]
 fn every_sms_reads_as_agreed() {
-    for kind in house::CATALOG.iter() {
+    for (locale, kind, name) in pages("sms") {
         let mut page = String::new();
-        for (shown, text) in of_type(&kind.name).filter_map(|shown| Some((shown, shown.sms()?))) {
+        for (shown, text) in of_type(locale, kind).filter_map(|shown| Some((shown, shown.sms()?))) {
             let size = segments(text);
             let (count, units, limit) = (size.segments, size.units, size.limit);
             let encoding = serde_json::to_value(size.encoding).expect("a name");
@@ -142,57 +180,55 @@ fn every_sms_reads_as_agreed() {
             writeln!(page, "{} · {count} segment(s), {units}/{limit} {encoding}\n{text}\n", heading(shown))
                 .unwrap();
         }
-        assert_snapshot(&format!("sms-{}", kind.name), &page);
+        assert_snapshot(&name, &page);
     }
 }
 
 #[test]
 fn every_mail_text_reads_as_agreed() {
-    for kind in house::CATALOG.iter() {
+    for (locale, kind, name) in pages("mail") {
         let mut page = String::new();
         for (shown, (subject, text, _)) in
-            of_type(&kind.name).filter_map(|shown| Some((shown, shown.mail()?)))
+            of_type(locale, kind).filter_map(|shown| Some((shown, shown.mail()?)))
         {
             writeln!(page, "{}\nSubject: {subject}\n\n{text}\n", heading(shown)).unwrap();
         }
-        assert_snapshot(&format!("mail-{}", kind.name), &page);
+        assert_snapshot(&name, &page);
     }
 }
 
 #[test]
 fn every_mail_html_reads_as_agreed() {
-    for kind in house::CATALOG.iter() {
+    for (locale, kind, name) in pages("html") {
         let mut page = String::new();
-        for (shown, (_, _, html)) in of_type(&kind.name).filter_map(|shown| Some((shown, shown.mail()?))) {
+        for (shown, (_, _, html)) in of_type(locale, kind).filter_map(|shown| Some((shown, shown.mail()?))) {
             writeln!(page, "{}\n{html}\n", heading(shown)).unwrap();
         }
-        assert_snapshot(&format!("html-{}", kind.name), &page);
+        assert_snapshot(&name, &page);
     }
 }
 
 #[test]
 fn there_is_no_snapshot_of_a_type_that_is_gone() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/quick/snapshots");
-    let types: Vec<_> = house::CATALOG.iter().map(|kind| kind.name.clone()).collect();
+    let known: Vec<_> =
+        ["sms", "mail", "html"].into_iter().flat_map(pages).map(|(_, _, name)| name).collect();
     for file in std::fs::read_dir(folder).expect("snapshots") {
         let name = file.expect("a file").file_name().into_string().expect("UTF-8");
-        let known = types
-            .iter()
-            .any(|kind| ["sms", "mail", "html"].iter().any(|part| name == format!("{part}-{kind}.snap")));
+        let known = name.strip_suffix(".snap").is_some_and(|name| known.iter().any(|one| one == name));
         // What insta leaves of a failure is no snapshot yet.
         assert!(known || name.ends_with(".snap.new"), "{name}");
     }
 }
 
 #[test]
-fn every_type_is_seen_on_both_channels() {
-    for kind in house::CATALOG.iter() {
-        for number in 1..=kind.schema.examples().len() {
-            for channel in [Channel::Sms, Channel::Email] {
-                let seen = of_type(&kind.name)
-                    .any(|shown| shown.number == number && shown.notification.address.channel() == channel);
-                assert!(seen, "{} example {number} {channel:?}", kind.name);
-            }
+fn every_type_is_seen_on_both_channels_in_both_languages() {
+    for (locale, kind, _) in pages("sms") {
+        let examples = house::CATALOG.get(kind).expect("in the catalog").schema.examples().len();
+        for (number, channel) in (1..=examples).flat_map(|it| [(it, Channel::Sms), (it, Channel::Email)]) {
+            let seen = of_type(locale, kind)
+                .any(|shown| shown.number == number && shown.notification.address.channel() == channel);
+            assert!(seen, "{kind} example {number} ({locale}) {channel:?}");
         }
     }
 }
@@ -206,28 +242,57 @@ fn the_sms_of_an_ordinary_example_is_one_segment() {
 }
 
 #[test]
+fn the_sms_for_who_reads_english_is_of_the_gsm_alphabet() {
+    for shown in MESSAGES.iter().filter(|shown| shown.locale == "en") {
+        let Some(text) = shown.sms().filter(|_| shown.data["service"].as_str().is_none_or(str::is_ascii))
+        else {
+            continue;
+        };
+        let size = segments(text);
+        assert_eq!((size.segments, size.encoding), (1, Encoding::Gsm7), "{}: {text}", shown.name());
+    }
+}
+
+#[test]
 fn every_sms_says_who_when_and_whom_to_call() {
-    let Brand { company, phone, .. } = &CONFIG.brand;
     for (shown, text) in MESSAGES.iter().filter_map(|shown| Some((shown, shown.sms()?))) {
-        assert!(text.starts_with(&format!("【{company}】")), "{}: {text}", shown.name());
-        assert!(text.contains(phone.as_str()), "{}: {text}", shown.name());
-        assert!(text.contains(house::SHORT_JST), "{}: {text}", shown.name());
+        let Voice { company, phone, .. } = CONFIG.brand.voice(shown.locale);
+        let (head, time) = match shown.locale {
+            "ja" => (format!("【{company}】"), house::SHORT_JST),
+            _ => (company.to_owned(), "22 Nov 15:04 JST"),
+        };
+        assert!(text.starts_with(&head), "{}: {text}", shown.name());
+        assert!(text.contains(phone), "{}: {text}", shown.name());
+        assert!(text.contains(time), "{}: {text}", shown.name());
         assert!(segments(text).units <= 660, "{}: carriers stop at 660", shown.name());
     }
 }
 
 #[test]
 fn every_mail_says_who_when_whom_to_call_and_which_event() {
-    let Brand { company, phone, hours } = &CONFIG.brand;
     for (shown, (subject, text, html)) in MESSAGES.iter().filter_map(|shown| Some((shown, shown.mail()?))) {
+        let Voice { company, phone, hours } = CONFIG.brand.voice(shown.locale);
+        let (time, longest) = match shown.locale {
+            "ja" => ("2026年11月22日 15:04", 40),
+            _ => ("22 Nov 2026, 15:04 JST", 60),
+        };
         for (part, body) in [("text", text), ("HTML", html)] {
-            for needed in [company, phone, hours, &shown.event_id, "2026年11月22日 15:04"] {
+            for needed in [company, phone, hours, &shown.event_id, time] {
                 assert!(body.contains(needed), "{} {part}: no {needed}\n{body}", shown.name());
             }
         }
-        assert!(subject.contains(company.as_str()), "{}: {subject}", shown.name());
+        assert!(html.contains(&format!("<html lang=\"{}\">", shown.locale)), "{}", shown.name());
+        assert!(subject.contains(company), "{}: {subject}", shown.name());
         assert!(!subject.contains(['\r', '\n']), "{}: {subject}", shown.name());
-        assert!(subject.chars().count() <= 40, "{}: {subject}", shown.name());
+        assert!(subject.chars().count() <= longest, "{}: {subject}", shown.name());
+    }
+}
+
+#[test]
+fn no_word_of_the_english_texts_is_japanese() {
+    let japanese = |c: char| matches!(c, '\u{3000}'..='\u{9fff}' | '\u{ff00}'..='\u{ffef}');
+    for (path, text) in house::templates().files().iter().filter(|(path, _)| path.starts_with("en/")) {
+        assert!(!text.chars().any(japanese), "{path}: {text}");
     }
 }
 

@@ -103,7 +103,7 @@ pub(super) struct Built {
 /// # Errors
 /// [`Class::Permanent`] when there is no mail that says this.
 pub(super) fn build(letter: &Letter<'_>, sender: &Sender) -> Result<Built, Failure> {
-    let (plan::Address::Email(to), template::Message::Email { subject, text, html }) =
+    let (plan::Address::Email(to), template::Message::Email { language, subject, text, html }) =
         (letter.address, letter.message)
     else {
         return Err(Failure::new(Class::Permanent, Reason::Build, "not a mail"));
@@ -125,7 +125,7 @@ pub(super) fn build(letter: &Letter<'_>, sender: &Sender) -> Result<Built, Failu
         .date(SystemTime::from(letter.now))
         .message_id(Some(format!("<{message_id}>")))
         .raw_header(header("Auto-Submitted", "auto-generated"))
-        .raw_header(header("Content-Language", "ja"));
+        .raw_header(header("Content-Language", language));
     let plain = || SinglePart::builder().header(ContentType::TEXT_PLAIN).body(text.clone());
     let mail = match html {
         Some(html) => {
@@ -169,6 +169,7 @@ mod tests {
     fn built_by(config: &EmailConfig, to: &str, subject: &str, html: Option<&str>) -> Built {
         let address = plan::Address::Email(EmailAddress::parse(to).expect("an address"));
         let message = template::Message::Email {
+            language: "en".to_owned(),
             subject: subject.to_owned(),
             text: "本文です。\n二行目".to_owned(),
             html: html.map(str::to_owned),
@@ -196,7 +197,7 @@ mod tests {
         assert_eq!(mail.body_text(0).expect("text").trim_end(), "本文です。\r\n二行目");
         assert_eq!(mail.body_html(0).expect("html").trim_end(), "<p>本文</p>");
         assert_eq!(mail.header_raw("Auto-Submitted").map(str::trim), Some("auto-generated"));
-        assert_eq!(mail.header_raw("Content-Language").map(str::trim), Some("ja"));
+        assert_eq!(mail.header_raw("Content-Language").map(str::trim), Some("en"));
         assert!(built.bytes.is_ascii(), "no 8BITMIME needed");
     }
 

@@ -15,7 +15,7 @@ pub const RULE: Rule = Rule {
 
 fn check(premises: &Premises<'_>, specimen: &Specimen) -> Vec<Found> {
     let Ok(texts) = &specimen.texts else { return Vec::new() };
-    let company = plain(&premises.brand.company);
+    let company = plain(premises.brand.voice(&specimen.locale).company);
     let (places, file) = match texts {
         Texts::Sms(text) => (vec![text], text.file()),
         Texts::Email { subject, text, .. } => (vec![subject, text], text.file()),

@@ -18,14 +18,15 @@ fn check(premises: &Premises<'_>, specimen: &Specimen) -> Vec<Found> {
         Texts::Sms(text) => (text, false),
         Texts::Email { text, .. } => (text, true),
     };
+    let brand = premises.brand.voice(&specimen.locale);
     let plain_text = plain(text.text());
     let lacks = |wanted: &str| !plain_text.contains(&plain(wanted));
     let found = |what, mend| Found::new(text.file().clone(), what, mend).shown_by(specimen);
     let mut all = Vec::new();
-    if lacks(&premises.brand.phone) {
+    if lacks(brand.phone) {
         all.push(found("has no phone number to call", "name {{brand.phone}}"));
     }
-    if is_mail && lacks(&premises.brand.hours) {
+    if is_mail && lacks(brand.hours) {
         all.push(found("does not say when the phone is answered", "name {{brand.hours}}"));
     }
     all

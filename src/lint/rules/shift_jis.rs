@@ -2,7 +2,7 @@
 
 use super::super::finding::Found;
 use super::super::{Check, Premises, Rule, Severity, Specimen};
-use crate::gateway::outside_shift_jis;
+use crate::template::{in_shift_jis, substituted};
 
 pub const RULE: Rule = Rule {
     name: "shift-jis",
@@ -13,7 +13,7 @@ pub const RULE: Rule = Rule {
 
 fn check(_: &Premises<'_>, specimen: &Specimen) -> Vec<Found> {
     let Some(sms) = specimen.sms() else { return Vec::new() };
-    let mut outside = outside_shift_jis(sms.text());
+    let mut outside: Vec<char> = substituted(sms.text()).chars().filter(|c| !in_shift_jis(*c)).collect();
     outside.sort_unstable();
     outside.dedup();
     let mut all = Vec::new();

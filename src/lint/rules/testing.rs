@@ -32,10 +32,12 @@ impl House {
             ("schemas/security.login.json".to_owned(), schema.to_string()),
         ];
         let mut config = Config::built_in();
-        config.brand =
-            Brand {
-                company: "見本銀行".into(), phone: "0120-000-000".into(), hours: "24時間365日".into()
-            };
+        config.brand = Brand {
+            company: "見本銀行".into(),
+            phone: "0120-000-000".into(),
+            hours: "24時間365日".into(),
+            locales: std::collections::BTreeMap::new(),
+        };
         Self { catalog: Catalog::load(&files.into_iter().collect()).expect("in order"), config }
     }
 
