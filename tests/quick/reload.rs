@@ -27,14 +27,20 @@ struct Watched {
     http: u16,
 }
 
+/// The built-in set in a folder.
+fn templates() -> Scratch {
+    let templates = Scratch::new("templates");
+    for (name, text) in Files::embedded("templates").iter() {
+        let path = templates.join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+    templates
+}
+
 impl Watched {
     fn start() -> Self {
-        let templates = Scratch::new("templates");
-        for (name, text) in Files::embedded("templates").iter() {
-            let path = templates.join(name);
-            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            fs::write(path, text).expect("written");
-        }
+        let templates = templates();
         let (http, nobody) = (free_port(), free_port());
         let config = format!(
             "[broker]\nurls = [\"amqp://127.0.0.1:{nobody}/%2f\"]\n[http]\nlisten = \"127.0.0.1:{http}\"\n\
@@ -144,6 +150,20 @@ fn without_a_folder_there_is_nothing_to_reload_and_a_hangup_ends_nothing() {
     let built_in = TemplateSet::version_of(&Files::embedded("templates"));
     assert!(http_get(http, "/metrics").1.contains(&described(&built_in)));
     assert!(!http_get(http, "/readyz").1.contains("warning"));
+}
+
+#[test]
+fn the_demo_follows_its_folder_and_says_so() {
+    let templates = templates();
+    let config = format!("[templates]\ndir = \"{}\"\n", templates.path().display());
+    let demo = Worker::start(BINARY, &config, &["demo", "--listen", "127.0.0.1:0"], &[]);
+    let says = |words: &str| eventually(PATIENCE, words, || demo.log().contains(words).then_some(()));
+    says("templates are reloaded");
+    let good = Files::embedded("templates").get(SMS).expect("built in").to_owned();
+    templates.write(SMS, "{{#if");
+    says("mistake in a template");
+    templates.write(SMS, &good.replace("がありました。", "が確認されました。"));
+    says("templates loaded");
 }
 
 #[tokio::test]
