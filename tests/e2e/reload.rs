@@ -44,7 +44,6 @@ fn wording_edited_under_a_worker_that_sends_two_hundred_events_a_second_is_never
             let set = generations.next();
             folder.change(Way::ALL[round % Way::ALL.len()], &set);
             wait_in_use(&house, &version(&set));
-            wait_sent(&sandbox, &format!("(G{})", generations.count));
             refuse(&house, &mut folder, &bad, round, &set);
             folder.change(Way::Mount, &set);
             wait_put_back(&house);
@@ -193,13 +192,6 @@ fn versions(metrics: &str) -> Vec<&str> {
         .filter(|line| line.starts_with("shirase_template_version{"))
         .filter_map(|line| line.split('"').nth(1))
         .collect()
-}
-
-#[track_caller]
-fn wait_sent(sandbox: &Sandbox, mark: &str) {
-    eventually(PATIENCE, &format!("a message with {mark}"), || {
-        sandbox.sms().last().is_some_and(|sms| sms.text.contains(mark)).then_some(())
-    });
 }
 
 /// Each event was told by one SMS and one mail, whole and of one generation: which, by event.
