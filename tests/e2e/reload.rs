@@ -52,7 +52,8 @@ fn wording_edited_under_a_worker_that_sends_two_hundred_events_a_second_is_never
         done.store(true, Ordering::Relaxed);
         publishing.join().expect("every event was confirmed")
     });
-    house.wait_ended(published);
+    // A busy machine is behind by then: it has its time for each part of the rest.
+    (0..=published).step_by(500).chain([published]).for_each(|count| house.wait_ended(count));
     house.stop_and_assert_empty(&worker);
     house.assert_no_dead_letters();
     let seen = assert_whole(&sandbox, published);
