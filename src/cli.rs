@@ -110,12 +110,14 @@ const NOT_IN_ORDER: u8 = 1;
 const WRONG_USAGE: u8 = 2;
 
 impl Command {
-    /// A worker tells what it does; a command that answers a question tells only what is wrong.
+    /// A worker tells what it does; a command that answers a question tells only what is wrong; the demo also what becomes
+    /// of a changed text.
     fn default_filter(&self) -> &'static str {
         match self {
             Self::Run(run) if run.events.is_none() => "info",
             Self::Run(_) | Self::Publish(_) => "warn",
             Self::Sandbox(_) => "info",
+            Self::Demo(_) => "error,shirase::telemetry::wording=info",
             _ => "error",
         }
     }

@@ -235,6 +235,11 @@ impl Dispatcher {
             Outcome::Accepted { accepted, .. } => accepted.provider_id.clone(),
             _ => None,
         };
+        // A receipt may still say of an earlier attempt that its text arrived: that is the one to be found.
+        let template_version = match tenure.attempts.as_slice() {
+            [] => grant.earlier_version.clone(),
+            _ => journey.templates.version().to_owned(),
+        };
         Settle {
             event_key: journey.record.key.clone(),
             target: job.notification.target(),
@@ -245,6 +250,7 @@ impl Dispatcher {
             provider_id,
             reason: ending.report.reason.clone(),
             attempts: tenure.attempts,
+            template_version,
             pause: pause(outcome, ending.verdict),
             uncounted: matches!(ending.verdict, Verdict::Later { counted: false, .. }),
             close: (journey.alone && ending.verdict == Verdict::Told).then_some(EventState::Done),

@@ -15,6 +15,7 @@
 //! Every step may be applied twice without harm: when a commit's answer is lost, nobody knows whether it happened, and
 //! the engine commits again.
 
+use std::mem::replace;
 use std::time::Duration;
 
 use super::operation::{
@@ -74,7 +75,9 @@ impl Machine {
                 Held::Failed { reason: row.reason.clone().unwrap_or_default() }
             }
             // The same claim again: the answer to its first commit was lost.
-            State::InFlight if row.owner == owner => Held::Granted(granted(row, token, now)),
+            State::InFlight if row.owner == owner => {
+                Held::Granted(granted(row, token, row.template_version.clone(), now))
+            }
             State::InFlight if row.busy_until < now || self.is_of_the_dead(row) => {
                 lose(row);
                 Held::Granted(self.grant(row, target, lease, token, now))
@@ -106,9 +109,9 @@ impl Machine {
         row.busy_until = after(now, lease);
         row.gateway.clone_from(&target.gateway);
         row.recipient.clone_from(&target.recipient);
-        row.template_version.clone_from(&target.template_version);
+        let earlier_version = replace(&mut row.template_version, target.template_version.clone());
         row.touch(now);
-        granted(row, token, now)
+        granted(row, token, earlier_version, now)
     }
 
     fn renew(&self, case: &mut Case, renew: &Renew, now: i64) -> bool {
@@ -215,6 +218,7 @@ fn lose(row: &mut NotificationRow) {
 /// The claim ended as its holder says.
 fn end(row: &mut NotificationRow, settle: &Settle, now: i64) {
     row.state = settle.ending.into();
+    row.template_version.clone_from(&settle.template_version);
     row.gateway.clone_from(&settle.gateway);
     row.provider_id.clone_from(&settle.provider_id);
     row.reason = settle.reason.as_ref().map(ToString::to_string);
@@ -244,7 +248,7 @@ fn write_down(row: &mut NotificationRow, attempts: &[Attempt], now: i64) {
     row.written = i64::try_from(attempts.len()).unwrap_or(i64::MAX).max(row.written);
 }
 
-fn granted(row: &NotificationRow, token: u64, now: i64) -> Grant {
+fn granted(row: &NotificationRow, token: u64, earlier_version: String, now: i64) -> Grant {
     Grant {
         token,
         epoch: row.epoch,
@@ -254,6 +258,7 @@ fn granted(row: &NotificationRow, token: u64, now: i64) -> Grant {
         unknown: row
             .unknown_since
             .map(|since| UnknownAttempt { gateway: row.unknown_at.clone(), ago: between(since, now) }),
+        earlier_version,
     }
 }
 

@@ -118,6 +118,8 @@ pub struct Grant {
     pub taken_over: bool,
     /// The last attempt whose answer never came.
     pub unknown: Option<UnknownAttempt>,
+    /// The templates that the last claim before this one rendered from; this one's own when it is the first.
+    pub earlier_version: String,
 }
 
 /// An attempt whose answer never came.
@@ -210,6 +212,8 @@ pub struct Settle {
     pub reason: Option<Cow<'static, str>>,
     /// Every attempt under this claim.
     pub attempts: Vec<Attempt>,
+    /// The templates of the last text that may have been sent: the [`Grant`]'s earlier ones, when nothing was tried.
+    pub template_version: String,
     /// Not to be claimed before, for one to be tried again: a duplicate must not bring a retry forward, or thirty copies
     /// of an event would use its schedule up within seconds.
     pub pause: Duration,

@@ -22,7 +22,7 @@ pub struct Pace {
 impl Pace {
     /// A change is in use a second after it, plus what reading and checking take: two are promised.
     pub const USUAL: Self =
-        Self { look: Some(Duration::from_millis(500)), still: Duration::from_millis(500) };
+        Self { look: Some(Duration::from_millis(300)), still: Duration::from_millis(500) };
 
     /// Only when asked.
     pub const ASKED: Self = Self { look: None, ..Self::USUAL };

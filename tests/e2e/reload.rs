@@ -44,7 +44,6 @@ fn wording_edited_under_a_worker_that_sends_two_hundred_events_a_second_is_never
             let set = generations.next();
             folder.change(Way::ALL[round % Way::ALL.len()], &set);
             wait_in_use(&house, &version(&set));
-            wait_sent(&sandbox, &format!("(G{})", generations.count));
             refuse(&house, &mut folder, &bad, round, &set);
             folder.change(Way::Mount, &set);
             wait_put_back(&house);
@@ -53,7 +52,8 @@ fn wording_edited_under_a_worker_that_sends_two_hundred_events_a_second_is_never
         done.store(true, Ordering::Relaxed);
         publishing.join().expect("every event was confirmed")
     });
-    house.wait_ended(published);
+    // A busy machine is behind by then: it has its time for each part of the rest.
+    (0..=published).step_by(500).chain([published]).for_each(|count| house.wait_ended(count));
     house.stop_and_assert_empty(&worker);
     house.assert_no_dead_letters();
     let seen = assert_whole(&sandbox, published);
@@ -193,13 +193,6 @@ fn versions(metrics: &str) -> Vec<&str> {
         .filter(|line| line.starts_with("shirase_template_version{"))
         .filter_map(|line| line.split('"').nth(1))
         .collect()
-}
-
-#[track_caller]
-fn wait_sent(sandbox: &Sandbox, mark: &str) {
-    eventually(PATIENCE, &format!("a message with {mark}"), || {
-        sandbox.sms().last().is_some_and(|sms| sms.text.contains(mark)).then_some(())
-    });
 }
 
 /// Each event was told by one SMS and one mail, whole and of one generation: which, by event.

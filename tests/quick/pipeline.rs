@@ -510,7 +510,7 @@ async fn waiting_world(gateway: &Http, fallback_after: u64) -> World {
     .await
 }
 
-async fn cut_once() -> Http {
+pub async fn cut_once() -> Http {
     Http::start(|_, number| if number == 0 { cut() } else { echo(200) }).await
 }
 

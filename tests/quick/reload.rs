@@ -1,14 +1,19 @@
-//! What a worker says of wording that changed beneath it, with no broker that it could reach.
+//! Wording that changes beneath a worker: what it says of it, with no broker that it could reach, and what its ledger does.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use shirase::assets::Files;
+use shirase::config::Span;
+use shirase::gateway::OnUnknown;
 use shirase::template::TemplateSet;
 
-use crate::house::BINARY;
+use crate::house::{self, BINARY};
+use crate::pipeline::{assert_results, cut_once, login, sms_through, world};
 use crate::support::{Scratch, Worker, eventually, free_port, http_get, try_http_get};
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -22,14 +27,20 @@ struct Watched {
     http: u16,
 }
 
+/// The built-in set in a folder.
+fn templates() -> Scratch {
+    let templates = Scratch::new("templates");
+    for (name, text) in Files::embedded("templates").iter() {
+        let path = templates.join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        fs::write(path, text).expect("written");
+    }
+    templates
+}
+
 impl Watched {
     fn start() -> Self {
-        let templates = Scratch::new("templates");
-        for (name, text) in Files::embedded("templates").iter() {
-            let path = templates.join(name);
-            fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            fs::write(path, text).expect("written");
-        }
+        let templates = templates();
         let (http, nobody) = (free_port(), free_port());
         let config = format!(
             "[broker]\nurls = [\"amqp://127.0.0.1:{nobody}/%2f\"]\n[http]\nlisten = \"127.0.0.1:{http}\"\n\
@@ -139,4 +150,61 @@ fn without_a_folder_there_is_nothing_to_reload_and_a_hangup_ends_nothing() {
     let built_in = TemplateSet::version_of(&Files::embedded("templates"));
     assert!(http_get(http, "/metrics").1.contains(&described(&built_in)));
     assert!(!http_get(http, "/readyz").1.contains("warning"));
+}
+
+#[test]
+fn the_demo_follows_its_folder_and_says_so() {
+    let templates = templates();
+    let config = format!("[templates]\ndir = \"{}\"\n", templates.path().display());
+    let demo = Worker::start(BINARY, &config, &["demo", "--listen", "127.0.0.1:0"], &[]);
+    let says = |words: &str| eventually(PATIENCE, words, || demo.log().contains(words).then_some(()));
+    says("templates are reloaded");
+    let good = Files::embedded("templates").get(SMS).expect("built in").to_owned();
+    templates.write(SMS, "{{#if");
+    says("mistake in a template");
+    templates.write(SMS, &good.replace("がありました。", "が確認されました。"));
+    says("templates loaded");
+}
+
+#[tokio::test]
+async fn a_claim_that_tried_nothing_leaves_the_version_of_the_text_that_may_have_arrived() {
+    let scratch = Scratch::new("ledger");
+    let file = scratch.join("shirase.db");
+    let gateway = cut_once().await;
+    let world = world(|config| {
+        sms_through(config, &[&gateway]);
+        config.sms.gateways[0].common.on_unknown = OnUnknown::Wait;
+        config.sms.gateways[0].common.unknown_wait = Span::seconds(100);
+        config.retry.fallback_after = Span::seconds(20);
+        config.ledger.url = format!("sqlite:{}", file.display()).parse().expect("a URL");
+    })
+    .await;
+    let wording = &world.dispatcher.templates;
+    let first = wording.current().version().to_owned();
+    assert_results(&world.dispatch(&login(true), 0).await, &["current.sms unknown"]);
+    wording.replace(other_set());
+    let report = world.dispatch(&login(true), 1).await;
+    assert_results(&report, &["current.sms unknown", "current.email accepted"]);
+    let second = wording.current().version().to_owned();
+    assert_ne!(first, second);
+    let expected = [("current.email".to_owned(), second), ("current.sms".to_owned(), first)];
+    assert_eq!(versions_in(&file), expected);
+}
+
+fn other_set() -> TemplateSet {
+    let built_in = Files::embedded("templates");
+    let changed = |(name, text): (&str, &str)| {
+        (name.to_owned(), text.replace("ログインがありました", "ログインを確認しました"))
+    };
+    TemplateSet::load(&built_in.iter().map(changed).collect(), &house::CATALOG).expect("in order")
+}
+
+/// Targets and the versions that the ledger has of them.
+fn versions_in(ledger: &Path) -> Vec<(String, String)> {
+    let ledger = Connection::open(ledger).expect("the ledger");
+    let mut query = ledger
+        .prepare("SELECT target, template_version FROM notification ORDER BY target")
+        .expect("the table");
+    let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+    rows.map(|row| row.expect("a row")).collect()
 }

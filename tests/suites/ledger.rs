@@ -98,6 +98,7 @@ pub fn settle_of(id: &str, target: &str, grant: &Grant, ending: Settled) -> Sett
         provider_id: None,
         reason: None,
         attempts: vec![attempt("primary", outcome)],
+        template_version: "v".to_owned(),
         pause: Duration::ZERO,
         uncounted: false,
         close: None,

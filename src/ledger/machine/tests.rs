@@ -57,6 +57,7 @@ fn settle(grant: &Grant, ending: Settled, outcome: &'static str) -> Step {
         provider_id: None,
         reason: None,
         attempts: vec![attempt(outcome)],
+        template_version: "v".to_owned(),
         pause: Duration::ZERO,
         uncounted: false,
         close: None,
