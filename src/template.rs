@@ -6,6 +6,7 @@
 mod helpers;
 mod link;
 mod load;
+mod narrow;
 mod origin;
 mod place;
 mod sanitize;
@@ -20,6 +21,7 @@ use serde_json::{Value, json};
 
 pub use self::link::{Link, is_invisible, links, spelling};
 pub use self::load::TemplateProblem;
+pub use self::narrow::narrow;
 pub use self::origin::{Texts, Traced, TracedSet};
 pub use self::place::Place;
 pub use self::segments::{Encoding, Segments, segments};

@@ -329,9 +329,9 @@ fn a_new_event_type_needs_no_rust() {
     desk.scratch.write("config/schemas/security.card.frozen.json", &schema.to_string());
     fs::create_dir(desk.scratch.join("templates/ja/security.card.frozen")).expect("our folder");
     for (part, text) in [
-        ("sms.hbs", "【{{brand.company}}】{{card}}のカードを止めました。"),
+        ("sms.hbs", "【{{brand.company}}】{{card}}のカードを止めました。{{> sms-call}}"),
         ("email.subject.hbs", "カードの停止"),
-        ("email.txt.hbs", "{{recipient.name}}{{card}}のカードを止めました。"),
+        ("email.txt.hbs", "{{recipient.name}}{{card}}のカードを止めました。\n{{> call}}{{brand.company}}"),
     ] {
         desk.scratch.write(&format!("templates/ja/security.card.frozen/{part}"), text);
     }
@@ -340,10 +340,16 @@ fn a_new_event_type_needs_no_rust() {
         &desk.run(&["check"]).expect(1).out,
         &["security.card.frozen/email.txt.hbs:1", "recipient.name"],
     );
-    desk.scratch.write("templates/ja/security.card.frozen/email.txt.hbs", "{{card}}のカードを止めました。");
+    desk.scratch.write(
+        "templates/ja/security.card.frozen/email.txt.hbs",
+        "{{card}}のカードを止めました。\n{{> call}}{{brand.company}}",
+    );
     assert_contains(&desk.run(&["check"]).expect(0).out, &["11 event types"]);
     let preview = desk.run(&["preview", "security.card.frozen"]).expect(0);
-    assert_contains(&preview.out, &["【サンプル銀行】青のカードを止めました。", "Subject: カードの停止"]);
+    assert_contains(
+        &preview.out,
+        &["【サンプル銀行】青のカードを止めました。お心当たり", "Subject: カードの停止"],
+    );
 }
 
 #[test]
