@@ -808,9 +808,10 @@ fn a_log_on_a_terminal_is_text() {
 fn a_ledger_belongs_to_one_process() {
     let sandbox = RunningSandbox::start();
     let desk = sandbox.desk();
-    // The first keeps its standard input open for a while.
+    // The first keeps its standard input open until the second has ended.
     let line = format!(
-        "(sleep 2) | $shirase run --events - & sleep 0.7; $shirase run --events {}; code=$?; wait; exit $code",
+        "until [ -e done ]; do sleep 0.05; done | $shirase run --events - & until [ -e shirase.db ]; do sleep 0.05; done; \
+         $shirase run --events {}; code=$?; touch done; wait; exit $code",
         desk.scratch.write("events.jsonl", &lines(&[event("l-1", "security.login", 1)])).display()
     );
     let ran = desk.shell(&line).expect(2);
@@ -870,7 +871,9 @@ fn a_stop_in_the_middle_of_a_file_says_what_is_left_and_the_next_run_sends_it() 
         .with("SHIRASE_RETRY__FALLBACK_AFTER", "2h");
     let events = lines(&[event("s-1", "security.login.new_device", 1)]);
     desk.scratch.write("events.jsonl", &events);
-    let ran = desk.shell("$shirase run --events events.jsonl & sleep 1.5; kill -TERM $!; wait $!").expect(1);
+    let line = "$shirase run --events events.jsonl 2>log & until grep -q 'attempt failed' log; do sleep 0.05; done; \
+                kill -TERM $!; wait $!; code=$?; cat log >&2; exit $code";
+    let ran = desk.shell(line).expect(1);
     assert_contains(
         &ran.err,
         &["1 events: sent nothing", "1 events not finished", "run the same file again"],
