@@ -111,7 +111,7 @@ impl Finding {
     }
 }
 
-/// `templates/ja/…/sms.hbs:1:7: error links: … ; mend (example …)`: what editors and terminals open.
+/// `templates/ja/…/sms.hbs:1:7: error: what; mend [rule] (example …)`: what editors and terminals open.
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { rule, severity, place, what, mend, .. } = self;

@@ -43,8 +43,10 @@ pub struct Tag {
 pub struct Attribute {
     /// In small letters.
     pub name: String,
-    /// Where its value is in the source.
+    /// Where its value begins in the source.
     pub at: usize,
+    /// And ends.
+    pub end: usize,
     /// Its value, decoded.
     pub value: String,
 }
@@ -144,7 +146,7 @@ fn attribute(html: &str, at: usize) -> Option<(Attribute, usize)> {
     let name = html[at..end].to_ascii_lowercase();
     let rest = html[end..].trim_start();
     let Some(value) = rest.strip_prefix('=') else {
-        return Some((Attribute { name, at, value: String::new() }, end));
+        return Some((Attribute { name, at, end: at, value: String::new() }, end));
     };
     let value = value.trim_start();
     let start = html.len() - value.len();
@@ -158,7 +160,7 @@ fn attribute(html: &str, at: usize) -> Option<(Attribute, usize)> {
             (start, stop, stop)
         }
     };
-    Some((Attribute { name, at: start, value: decode(&html[start..stop]) }, end))
+    Some((Attribute { name, at: start, end: stop, value: decode(&html[start..stop]) }, end))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use unicode_normalization::UnicodeNormalization;
+use super::narrow::narrow;
 
 /// A link in a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,15 +71,11 @@ struct Plain {
 
 impl Plain {
     fn of(text: &str) -> Self {
-        let visible = text.char_indices().filter(|(_, c)| !is_invisible(*c));
-        let narrow = visible.flat_map(|(at, c)| {
+        let lower = narrow(text).flat_map(|(at, c)| {
             let c = if c == '\u{2044}' || c == '\u{2215}' { '/' } else { c };
-            // A sentence ends in it, too: it is made a dot below, where it stands between Latin letters.
-            let narrow: Vec<char> =
-                if c == '｡' { vec!['。'] } else { std::iter::once(c).nfkc().collect() };
-            narrow.into_iter().flat_map(char::to_lowercase).map(move |c| (c, at))
+            c.to_lowercase().map(move |c| (c, at))
         });
-        let mut plain = Self { chars: narrow.collect(), end: text.len() };
+        let mut plain = Self { chars: lower.filter(|(c, _)| !is_invisible(*c)).collect(), end: text.len() };
         plain.despell_dots();
         plain.close_up();
         plain
@@ -111,6 +107,11 @@ impl Plain {
     fn despell_dots(&mut self) {
         let mut at = 0;
         while at < self.chars.len() {
+            let c = self.chars[at].0;
+            if !matches!(c, '[' | '(' | '{' | '。') {
+                at += 1;
+                continue;
+            }
             let length =
                 SPELLED_DOTS.iter().find(|dot| self.starts_with(at, dot)).map(|dot| dot.chars().count());
             let full_stop = || {
@@ -131,6 +132,10 @@ impl Plain {
     fn close_up(&mut self) {
         let mut at = 0;
         while at < self.chars.len() {
+            if !matches!(self.chars[at].0, ':' | '.') {
+                at += 1;
+                continue;
+            }
             let blank_before = self.run_before(at, char::is_whitespace);
             let is_colon = self.char(at) == Some(':') && {
                 let slash = self.run(at + 1, char::is_whitespace);

@@ -329,9 +329,9 @@ fn a_new_event_type_needs_no_rust() {
     desk.scratch.write("config/schemas/security.card.frozen.json", &schema.to_string());
     fs::create_dir(desk.scratch.join("templates/ja/security.card.frozen")).expect("our folder");
     for (part, text) in [
-        ("sms.hbs", "【{{brand.company}}】{{card}}のカードを止めました。"),
+        ("sms.hbs", "【{{brand.company}}】{{card}}のカードを止めました。{{> sms-call}}"),
         ("email.subject.hbs", "カードの停止"),
-        ("email.txt.hbs", "{{recipient.name}}{{card}}のカードを止めました。"),
+        ("email.txt.hbs", "{{recipient.name}}{{card}}のカードを止めました。\n{{> call}}{{brand.company}}"),
     ] {
         desk.scratch.write(&format!("templates/ja/security.card.frozen/{part}"), text);
     }
@@ -340,10 +340,16 @@ fn a_new_event_type_needs_no_rust() {
         &desk.run(&["check"]).expect(1).out,
         &["security.card.frozen/email.txt.hbs:1", "recipient.name"],
     );
-    desk.scratch.write("templates/ja/security.card.frozen/email.txt.hbs", "{{card}}のカードを止めました。");
+    desk.scratch.write(
+        "templates/ja/security.card.frozen/email.txt.hbs",
+        "{{card}}のカードを止めました。\n{{> call}}{{brand.company}}",
+    );
     assert_contains(&desk.run(&["check"]).expect(0).out, &["11 event types"]);
     let preview = desk.run(&["preview", "security.card.frozen"]).expect(0);
-    assert_contains(&preview.out, &["【サンプル銀行】青のカードを止めました。", "Subject: カードの停止"]);
+    assert_contains(
+        &preview.out,
+        &["【サンプル銀行】青のカードを止めました。お心当たり", "Subject: カードの停止"],
+    );
 }
 
 #[test]
@@ -818,9 +824,10 @@ fn a_log_on_a_terminal_is_text() {
 fn a_ledger_belongs_to_one_process() {
     let sandbox = RunningSandbox::start();
     let desk = sandbox.desk();
-    // The first keeps its standard input open for a while.
+    // The first keeps its standard input open until the second has ended.
     let line = format!(
-        "(sleep 2) | $shirase run --events - & sleep 0.7; $shirase run --events {}; code=$?; wait; exit $code",
+        "until [ -e done ]; do sleep 0.05; done | $shirase run --events - & until [ -e shirase.db ]; do sleep 0.05; done; \
+         $shirase run --events {}; code=$?; touch done; wait; exit $code",
         desk.scratch.write("events.jsonl", &lines(&[event("l-1", "security.login", 1)])).display()
     );
     let ran = desk.shell(&line).expect(2);
@@ -880,7 +887,9 @@ fn a_stop_in_the_middle_of_a_file_says_what_is_left_and_the_next_run_sends_it() 
         .with("SHIRASE_RETRY__FALLBACK_AFTER", "2h");
     let events = lines(&[event("s-1", "security.login.new_device", 1)]);
     desk.scratch.write("events.jsonl", &events);
-    let ran = desk.shell("$shirase run --events events.jsonl & sleep 1.5; kill -TERM $!; wait $!").expect(1);
+    let line = "$shirase run --events events.jsonl 2>log & until grep -q 'attempt failed' log; do sleep 0.05; done; \
+                kill -TERM $!; wait $!; code=$?; cat log >&2; exit $code";
+    let ran = desk.shell(line).expect(1);
     assert_contains(
         &ran.err,
         &["1 events: sent nothing", "1 events not finished", "run the same file again"],

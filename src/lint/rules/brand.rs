@@ -1,10 +1,8 @@
 //! Every message says who sends it.
 
-use unicode_normalization::UnicodeNormalization;
-
 use super::super::finding::Found;
 use super::super::{Check, Premises, Rule, Severity, Specimen};
-use crate::template::Texts;
+use crate::template::{Texts, narrow};
 
 pub const RULE: Rule = Rule {
     name: "brand",
@@ -29,7 +27,7 @@ fn check(premises: &Premises<'_>, specimen: &Specimen) -> Vec<Found> {
 
 /// A name is the same in any width, and however its line is broken.
 pub(super) fn plain(text: &str) -> String {
-    text.nfkc().filter(|c| !c.is_whitespace()).collect()
+    narrow(text).map(|(_, c)| c).filter(|c| !c.is_whitespace()).collect()
 }
 
 #[cfg(test)]

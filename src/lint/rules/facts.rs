@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use unicode_normalization::UnicodeNormalization;
 
 use super::super::finding::Found;
 use super::super::html::visible;
 use super::super::{Check, Premises, Rule, Severity, Specimen};
-use crate::template::{Texts, Traced};
+use crate::template::{Texts, Traced, narrow};
 
 pub const RULE: Rule = Rule {
     name: "facts",
@@ -61,12 +60,9 @@ struct Words {
 impl Words {
     fn of(text: &str) -> Self {
         let mut words = Self { all: String::new(), numbers: BTreeMap::new() };
-        let narrow = |(at, wide): (usize, char)| {
-            // A wide colon parts a label from its value, be both numbers.
-            let joins = "-,.:/".contains(wide);
-            std::iter::once(wide).nfkc().map(move |c| (at, c, joins)).collect::<Vec<_>>()
-        };
-        let characters: Vec<(usize, char, bool)> = text.char_indices().flat_map(narrow).collect();
+        // A wide colon parts a label from its value, be both numbers.
+        let joins = |at: usize| text[at..].starts_with(['-', ',', '.', ':', '/']);
+        let characters: Vec<(usize, char, bool)> = narrow(text).map(|(at, c)| (at, c, joins(at))).collect();
         let is_digit = |index: Option<usize>| {
             index.and_then(|index| characters.get(index)).is_some_and(|(_, c, _)| c.is_ascii_digit())
         };

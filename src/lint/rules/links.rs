@@ -95,7 +95,7 @@ fn title(whole: &Traced, tag: &Tag) -> Vec<Found> {
 }
 
 fn in_attribute(whole: &Traced, attribute: &Attribute) -> Vec<Found> {
-    let Attribute { name, at, value } = attribute;
+    let Attribute { name, at, value, .. } = attribute;
     match name.as_str() {
         name if LEADING.contains(&name) => vec![found(whole, *at, spelling(value))],
         name if SHOWN.contains(&name) => in_text(whole, value, |_| *at),

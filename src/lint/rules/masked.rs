@@ -1,13 +1,14 @@
 //! Nothing that is to be masked is shown whole.
 
+use std::iter::repeat_n;
+
 use serde_json::Value;
-use unicode_normalization::UnicodeNormalization;
 
 use super::super::finding::Found;
-use super::super::html::visible;
+use super::super::html::{Token, tokens, visible};
 use super::super::{Check, Premises, Rule, Severity, Specimen};
 use crate::event::{EventSchema, PhoneNumber};
-use crate::template::{Part, Traced};
+use crate::template::{Part, Traced, narrow};
 
 pub const RULE: Rule = Rule {
     name: "masked",
@@ -18,6 +19,9 @@ pub const RULE: Rule = Rule {
 
 /// Masked unless a schema says `"x-masked": false`; other properties are if it says `"x-masked": true`.
 const NAMES: [&str; 7] = ["account_number", "card_number", "phone", "email", "auth_email", "line", "user_id"];
+
+/// Attributes that hold no words.
+const MARKUP: [&str; 3] = ["style", "class", "role"];
 
 /// What is shorter is found anywhere, and says nothing of whose it is.
 const SHORTEST: usize = 4;
@@ -35,21 +39,33 @@ struct Secret {
 fn check(_: &Premises<'_>, specimen: &Specimen) -> Vec<Found> {
     let Ok(texts) = &specimen.texts else { return Vec::new() };
     let secrets = secrets(&specimen.event.kind.schema, &specimen.event.data);
-    let found = texts.parts().into_iter().flat_map(|(part, text)| {
-        let mut found = shown(text, text.text(), &|at| at, &secrets);
-        if part == Part::Html {
-            let seen = visible(text.text());
-            found.extend(shown(text, &seen.text, &|at| seen.source(at), &secrets));
-        }
-        found
+    let found = texts.parts().into_iter().flat_map(|(part, text)| match part {
+        Part::Html => in_html(text, &secrets),
+        _ => shown(text, text.text(), &|at| at, &secrets),
     });
     found.map(|found| found.shown_by(specimen)).collect()
 }
 
+/// Secrets in what is seen, and in attributes: whoever looks at the source sees those.
+fn in_html(whole: &Traced, secrets: &[Secret]) -> Vec<Found> {
+    let seen = visible(whole.text());
+    let mut all = shown(whole, &seen.text, &|at| seen.source(at), secrets);
+    for token in tokens(whole.text()) {
+        if let Token::Open(tag) = token {
+            let attributes = tag.attributes.iter().filter(|it| !MARKUP.contains(&it.name.as_str()));
+            all.extend(
+                attributes
+                    .flat_map(|it| shown(whole, &whole.text()[it.at..it.end], &|at| it.at + at, secrets)),
+            );
+        }
+    }
+    all
+}
+
 /// Secrets in what is read. `source` says where in the whole text its bytes are.
 fn shown(whole: &Traced, text: &str, source: &dyn Fn(usize) -> usize, secrets: &[Secret]) -> Vec<Found> {
-    let plain = Plain::of(text, |_| true);
-    let digits = Plain::of(text, |c| !is_separator(c));
+    let plain = Plain::of(text);
+    let digits = plain.without(is_separator);
     let is_data = |at: &usize| whole.is_data(*at);
     let place = |secret: &Secret| {
         let numbers = secret.digits.iter().flat_map(|number| digits.find(number));
@@ -80,14 +96,13 @@ fn secrets(schema: &EventSchema, data: &Value) -> Vec<Secret> {
     let (mut secret, mut open) = (Vec::new(), Vec::new());
     sort(schema, data, &mut secret, &mut open);
     let secrets = secret.into_iter().map(|(name, value)| Secret::new(name, &value));
-    let open: Vec<(String, String)> = open
-        .iter()
-        .map(|value| (plain(value), value.nfkc().filter(|c| !is_separator(*c)).collect()))
-        .collect();
+    let open: Vec<Plain> = open.iter().map(|value| Plain::of(value)).collect();
     let shown = |secret: &Secret| {
-        open.iter().any(|(plain, digits)| {
-            plain.contains(&secret.plain) || secret.digits.iter().any(|it| digits.contains(it))
-        })
+        let numbers = |value: &Plain| {
+            let digits = value.without(is_separator);
+            secret.digits.iter().any(|number| digits.find(number).next().is_some())
+        };
+        open.iter().any(|value| value.find(&secret.plain).next().is_some() || numbers(value))
     };
     secrets.filter(|secret| secret.plain.chars().count() >= SHORTEST && !shown(secret)).collect()
 }
@@ -113,9 +128,9 @@ fn sort(schema: &EventSchema, data: &Value, secret: &mut Vec<(String, String)>, 
 
 impl Secret {
     fn new(name: String, value: &str) -> Self {
-        let narrow: String = value.nfkc().collect();
-        let number = narrow.chars().all(|c| c.is_ascii_digit() || is_separator(c) || c == '+');
-        let digits: String = narrow.chars().filter(char::is_ascii_digit).collect();
+        let plain = Plain::of(value).text;
+        let number = plain.chars().all(|c| c.is_ascii_digit() || is_separator(c) || c == '+');
+        let digits: String = plain.chars().filter(char::is_ascii_digit).collect();
         let national = PhoneNumber::parse(value).ok().map(|phone| phone.national());
         let mut all: Vec<String> = Vec::new();
         if number && digits.len() >= SHORTEST {
@@ -123,12 +138,8 @@ impl Secret {
             all.push(digits);
         }
         all.extend(national);
-        Self { name, plain: plain(value), digits: all }
+        Self { name, plain, digits: all }
     }
-}
-
-fn plain(text: &str) -> String {
-    text.nfkc().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace()).collect()
 }
 
 /// Between the digits of a number.
@@ -143,19 +154,30 @@ struct Plain {
 }
 
 impl Plain {
-    fn of(text: &str, is_kept: impl Fn(char) -> bool) -> Self {
-        let narrow = text.char_indices().flat_map(|(at, c)| {
-            let narrow = std::iter::once(c).nfkc().flat_map(char::to_lowercase).collect::<Vec<_>>();
-            narrow.into_iter().map(move |c| (at, c))
-        });
-        let kept: Vec<(usize, char)> = narrow.filter(|(_, c)| !c.is_whitespace() && is_kept(*c)).collect();
-        let bytes = kept.iter().flat_map(|(at, c)| std::iter::repeat_n(*at, c.len_utf8())).collect();
-        Self { text: kept.iter().map(|(_, c)| *c).collect(), bytes }
+    fn of(text: &str) -> Self {
+        let small = narrow(text).flat_map(|(at, c)| c.to_lowercase().map(move |c| (at, c)));
+        small.filter(|(_, c)| !c.is_whitespace()).collect()
+    }
+
+    fn without(&self, is_left_out: impl Fn(char) -> bool) -> Self {
+        let kept = self.text.char_indices().filter(|(_, c)| !is_left_out(*c));
+        kept.map(|(at, c)| (self.bytes[at], c)).collect()
     }
 
     /// The bytes in the text where a value stands.
     fn find(&self, value: &str) -> impl Iterator<Item = usize> {
         self.text.match_indices(value).map(|(at, _)| self.bytes[at])
+    }
+}
+
+impl FromIterator<(usize, char)> for Plain {
+    fn from_iter<I: IntoIterator<Item = (usize, char)>>(characters: I) -> Self {
+        let mut plain = Self { text: String::new(), bytes: Vec::new() };
+        for (at, c) in characters {
+            plain.text.push(c);
+            plain.bytes.extend(repeat_n(at, c.len_utf8()));
+        }
+        plain
     }
 }
 
@@ -189,8 +211,10 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_a_partial_shows_fails_too() {
+    fn a_value_that_a_partial_or_an_attribute_shows_fails_too() {
         let partial = ("ja/_partials/show.hbs", "値：{{value}}");
+        let attribute = "<img alt=\"口座&amp;{{account_number}}\">";
+        assert_eq!(house().findings(&RULE, &[(HTML, attribute)]).len(), 1);
         let found = house().findings(&RULE, &[partial, (SMS, "{{> show value=account_number}}")]);
         assert!(found.len() == 1 && found[0].starts_with(&format!("{SMS}:1:1:")), "{found:?}");
     }

@@ -26,3 +26,21 @@ fn check(_: &Premises<'_>, specimen: &Specimen) -> Vec<Found> {
     };
     vec![Found::new(place.clone(), what, mend).shown_by(specimen)]
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{House, SMS, TEXT};
+    use super::*;
+
+    #[test]
+    fn what_is_optional_passes_inside_a_guard_and_fails_without_one_in_the_example_that_lacks_it() {
+        let house = House::with_schema(json!({"type": "object", "examples": [{"x": "a"}, {}]}));
+        assert_eq!(house.findings(&RULE, &[(SMS, "{{#if x}}{{x}}{{/if}}可")]), [""; 0]);
+        let found = house.findings(&RULE, &[(TEXT, "本文\n{{x}}")]);
+        assert!(found.len() == 1 && found[0].starts_with(&format!("{TEXT}:2:")), "{found:?}");
+        assert!(found[0].contains("(example security.login-2)"), "{found:?}");
+        assert!(house.findings(&RULE, &[(SMS, " \n")])[0].contains("renders to nothing"));
+    }
+}

@@ -26,3 +26,19 @@ fn refused(premises: &Premises<'_>, specimen: &Specimen) -> Option<Found> {
     let mend = "change the text, or a gateway's limits";
     Some(Found::new(sms.file().clone(), what, mend).shown_by(specimen))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{House, SMS};
+    use super::*;
+
+    #[test]
+    fn a_text_that_a_gateway_carries_passes_and_one_that_none_carries_fails() {
+        let house = House::new(json!({})).with_gateways(|gateway| gateway.common.shift_jis = true);
+        assert_eq!(house.findings(&RULE, &[(SMS, "見本銀行〜")]), [""; 0]);
+        let found = house.findings(&RULE, &[(SMS, "見本銀行🔒")]);
+        assert!(found.len() == 1 && found[0].contains("outside Shift_JIS"), "{found:?}");
+    }
+}

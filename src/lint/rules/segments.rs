@@ -32,3 +32,25 @@ fn check(premises: &Premises<'_>, _: &EventType, specimens: &[Specimen]) -> Vec<
     let mend = "shorten it, give the schema a smaller maxLength, or raise templates.check.max_segments";
     vec![Found::new(sms.file().clone(), what, mend).shown_by(specimen)]
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{House, SMS};
+    use super::*;
+
+    #[test]
+    fn a_text_of_as_many_segments_as_are_allowed_passes_and_one_more_character_fails() {
+        let house = |check| House::new(json!({})).with(check);
+        let text = |length| "あ".repeat(length);
+        assert_eq!(house("").findings(&RULE, &[(SMS, &text(3 * 67))]), [""; 0]);
+        let found = house("").findings(&RULE, &[(SMS, &text(3 * 67 + 1))]);
+        assert!(found.len() == 1 && found[0].contains("takes 4 segments (202 units)"), "{found:?}");
+        assert_eq!(house("max_segments = 1").findings(&RULE, &[(SMS, &text(71))]).len(), 1);
+        assert!(
+            house("max_segments = 99").findings(&RULE, &[(SMS, &text(661))])[0]
+                .contains("carriers stop at 660")
+        );
+    }
+}

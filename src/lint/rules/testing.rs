@@ -6,6 +6,7 @@ use super::super::{CheckConfig, Premises, Report, Rule, load};
 use crate::assets::Files;
 use crate::config::Config;
 use crate::event::Catalog;
+use crate::gateway::SmsGatewayConfig;
 use crate::template::Brand;
 
 pub const SMS: &str = "ja/security.login/sms.hbs";
@@ -44,6 +45,12 @@ impl House {
     /// With this for `[templates.check]`.
     pub fn with(mut self, check: &str) -> Self {
         self.config.templates.check = toml::from_str::<CheckConfig>(check).expect("in order");
+        self
+    }
+
+    /// With every SMS gateway changed.
+    pub fn with_gateways(mut self, change: impl FnMut(&mut SmsGatewayConfig)) -> Self {
+        self.config.sms.gateways.iter_mut().for_each(change);
         self
     }
 
