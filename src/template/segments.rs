@@ -144,7 +144,7 @@ mod tests {
         let text = format!("{}𠮷{}", "あ".repeat(66), "あ".repeat(66));
         let starts: Vec<_> = borders(&text).iter().map(|at| text[..*at].chars().count()).collect();
         assert_eq!(starts, [66, 132]);
-        assert_eq!(borders(&"あ".repeat(70)), []);
+        assert!(borders(&"あ".repeat(70)).is_empty());
     }
 
     proptest! {
