@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use shirase::assets::Files;
 
 use crate::house::{self, CATALOG, Desk};
