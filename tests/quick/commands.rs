@@ -762,9 +762,10 @@ fn a_log_on_a_terminal_is_text() {
 fn a_ledger_belongs_to_one_process() {
     let sandbox = RunningSandbox::start();
     let desk = sandbox.desk();
-    // The first keeps its standard input open for a while.
+    // The first has its standard input open until the second has ended.
     let line = format!(
-        "(sleep 2) | $shirase run --events - & sleep 0.7; $shirase run --events {}; code=$?; wait; exit $code",
+        "mkfifo first; $shirase run --events - <first & exec 3>first; until [ -s shirase.db ]; do sleep 0.05; done; \
+         $shirase run --events {}; code=$?; exec 3>&-; wait; exit $code",
         desk.scratch.write("events.jsonl", &lines(&[event("l-1", "security.login", 1)])).display()
     );
     let ran = desk.shell(&line).expect(2);
@@ -824,7 +825,9 @@ fn a_stop_in_the_middle_of_a_file_says_what_is_left_and_the_next_run_sends_it() 
         .with("SHIRASE_RETRY__FALLBACK_AFTER", "2h");
     let events = lines(&[event("s-1", "security.login.new_device", 1)]);
     desk.scratch.write("events.jsonl", &events);
-    let ran = desk.shell("$shirase run --events events.jsonl & sleep 1.5; kill -TERM $!; wait $!").expect(1);
+    let known = "until $shirase trace s-1 >trace 2>&1; do sleep 0.05; done";
+    let line = format!("$shirase run --events events.jsonl & {known}; kill -TERM $!; wait $!");
+    let ran = desk.shell(&line).expect(1);
     assert_contains(
         &ran.err,
         &["1 events: sent nothing", "1 events not finished", "run the same file again"],
