@@ -28,7 +28,7 @@ pub use self::load::TemplateProblem;
 pub use self::narrow::narrow;
 pub use self::origin::{Texts, Traced, TracedSet};
 pub use self::place::Place;
-pub use self::segments::{Encoding, Segments, segments, split};
+pub use self::segments::{Encoding, Segments, borders, segments};
 pub use self::shift_jis::{in_shift_jis, substituted};
 use crate::assets::Files;
 use crate::event::Event;

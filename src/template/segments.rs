@@ -25,11 +25,22 @@ pub struct Segments {
     pub units: usize,
     /// Units that this many segments hold.
     pub limit: usize,
+    /// Units left in the last of them.
+    pub left: usize,
     /// Alphabet.
     pub encoding: Encoding,
 }
 
 impl Encoding {
+    fn of(text: &str) -> Self {
+        let gsm7 = text.chars().all(|c| GSM7.contains(c) || GSM7_EXTENSION.contains(c));
+        if gsm7 { Self::Gsm7 } else { Self::Ucs2 }
+    }
+
+    fn units_of(self, text: &str) -> usize {
+        text.chars().map(|c| self.units(c)).sum()
+    }
+
     /// Units in a lone message and in each part of a longer one.
     fn limits(self) -> (usize, usize) {
         match self {
@@ -52,39 +63,34 @@ const GSM7_EXTENSION: &str = "\u{c}^{}\\[~]|€";
 
 /// Counts the segments of a text.
 pub fn segments(text: &str) -> Segments {
-    let gsm7 = text.chars().all(|c| GSM7.contains(c) || GSM7_EXTENSION.contains(c));
-    let encoding = if gsm7 { Encoding::Gsm7 } else { Encoding::Ucs2 };
+    let encoding = Encoding::of(text);
     let (lone, part) = encoding.limits();
-    let units = text.chars().map(|c| encoding.units(c)).sum();
-    let segments = if units <= lone { 1 } else { cuts(text, encoding, part).len() + 1 };
-    let limit = if segments == 1 { lone } else { segments * part };
-    Segments { segments, units, limit, encoding }
+    let borders = borders(text);
+    let segments = borders.len() + 1;
+    let (limit, last) = if segments == 1 { (lone, lone) } else { (segments * part, part) };
+    let used = encoding.units_of(&text[borders.last().copied().unwrap_or_default()..]);
+    Segments { segments, units: encoding.units_of(text), limit, left: last - used, encoding }
 }
 
-/// The text of each segment.
-pub fn split(text: &str) -> Vec<&str> {
-    let Segments { segments, encoding, .. } = segments(text);
-    if segments == 1 {
-        return vec![text];
+/// Where a text is cut into segments: the byte at which each but the first begins. Greedy packing: a character that does not
+/// fit whole begins the next part.
+pub fn borders(text: &str) -> Vec<usize> {
+    let encoding = Encoding::of(text);
+    let (lone, part) = encoding.limits();
+    let mut borders = Vec::new();
+    if encoding.units_of(text) <= lone {
+        return borders;
     }
-    let mut begin = 0;
-    let ends = cuts(text, encoding, encoding.limits().1).into_iter().chain([text.len()]);
-    ends.map(|end| &text[std::mem::replace(&mut begin, end)..end]).collect()
-}
-
-/// Where the parts after the first begin, in bytes. Greedy packing: a character that does not fit whole begins the next part.
-fn cuts(text: &str, encoding: Encoding, part: usize) -> Vec<usize> {
-    let mut cuts = Vec::new();
     let mut used = 0;
     for (at, c) in text.char_indices() {
         let units = encoding.units(c);
         if used + units > part {
-            cuts.push(at);
+            borders.push(at);
             used = 0;
         }
         used += units;
     }
-    cuts
+    borders
 }
 
 #[cfg(test)]
@@ -122,6 +128,25 @@ mod tests {
         assert_eq!(count(&"𠮷".repeat(35)), (1, 70, Encoding::Ucs2));
     }
 
+    #[test]
+    fn what_is_left_is_what_still_fits_into_the_last_part() {
+        for (text, left) in
+            [("あ".repeat(60), 10), ("あ".repeat(71), 63), ("a".repeat(150), 10), ("a".repeat(161), 145)]
+        {
+            assert_eq!(segments(&text).left, left);
+            let full = format!("{text}{}", text.chars().take(1).collect::<String>().repeat(left));
+            assert_eq!((segments(&full).segments, segments(&full).left), (segments(&text).segments, 0));
+        }
+    }
+
+    #[test]
+    fn a_border_is_where_a_part_begins() {
+        let text = format!("{}𠮷{}", "あ".repeat(66), "あ".repeat(66));
+        let starts: Vec<_> = borders(&text).iter().map(|at| text[..*at].chars().count()).collect();
+        assert_eq!(starts, [66, 132]);
+        assert!(borders(&"あ".repeat(70)).is_empty());
+    }
+
     proptest! {
         #[test]
         fn segments_are_enough_and_no_more_than_cutting_needs(text in "\\PC{0,400}") {
@@ -129,10 +154,7 @@ mod tests {
             let (lone, part) = counted.encoding.limits();
             prop_assert!(counted.segments >= 1);
             prop_assert!(counted.units <= counted.limit.max(lone));
-            let parts = super::split(&text);
-            prop_assert_eq!((parts.len(), parts.concat()), (counted.segments, text.clone()));
             if counted.segments > 1 {
-                prop_assert!(parts.iter().all(|one| segments(one).segments == 1 && !one.is_empty()));
                 prop_assert!(counted.units > lone);
                 // At most one unit is lost at the end of each part.
                 prop_assert!(counted.units > (counted.segments - 1) * (part - 1));

@@ -9,6 +9,7 @@
 //! - `http_kind`: what a house can configure of kind `http`
 //! - `operation`: `check --connect` and `send-test`, before a gateway goes into operation
 //! - `bounce`: `shirase bounce` at the end of a mail system's pipe
+//! - `preview`: `shirase preview` on a terminal, into a folder, and against another set
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `route_text`: texts as a route can carry them
 //! - `receipts`: what gateways say later, over HTTP
@@ -33,6 +34,7 @@ mod http_kind;
 mod ledger;
 mod operation;
 mod pipeline;
+mod preview;
 mod receipts;
 mod reload;
 mod route_text;

@@ -6,7 +6,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use crate::event::Event;
 use crate::example;
 use crate::example::Fate;
-use crate::template::{Place, RenderError, Segments, Texts, segments, split};
+use crate::template::{Place, RenderError, Segments, Texts, borders, segments};
 
 /// One message, and to whom it would go.
 #[derive(Serialize)]
@@ -49,20 +49,13 @@ enum Text {
 pub(super) struct Size {
     /// What a reader calls characters.
     characters: usize,
-    /// UTF-16 units that the last segment still takes before there is one more.
-    left: usize,
     #[serde(flatten)]
     segments: Segments,
 }
 
 impl Size {
     pub fn of(text: &str) -> Self {
-        let counted = segments(text);
-        // A part that ends before a pair that it cannot hold is full, whatever it has left; the last part alone counts.
-        let last = split(text).last().map_or(0, |part| segments(part).units);
-        let each = counted.limit / counted.segments;
-        let left = each.saturating_sub(last);
-        Self { characters: text.graphemes(true).count(), left, segments: counted }
+        Self { characters: text.graphemes(true).count(), segments: segments(text) }
     }
 
     pub fn units(&self) -> usize {
@@ -70,15 +63,19 @@ impl Size {
     }
 }
 
+/// The text of each segment.
+fn parts(text: &str) -> Vec<String> {
+    let ends = borders(text).into_iter().chain([text.len()]);
+    let mut start = 0;
+    ends.map(|end| text[std::mem::replace(&mut start, end)..end].to_owned()).collect()
+}
+
 impl Shown {
     pub fn new(event: &Event, one: &example::Shown, texts: Result<Texts, RenderError>, from: &str) -> Self {
         let notification = &one.notification;
         let to = notification.address.to_string();
         let text = match texts {
-            Ok(Texts::Sms(text)) => Text::Sms {
-                parts: split(text.text()).into_iter().map(str::to_owned).collect(),
-                size: Size::of(text.text()),
-            },
+            Ok(Texts::Sms(text)) => Text::Sms { parts: parts(text.text()), size: Size::of(text.text()) },
             Ok(Texts::Email { subject, text, html }) => Text::Mail {
                 headers: headers(event, from, &to, subject.text()),
                 subject: subject.text().to_owned(),
@@ -135,7 +132,7 @@ mod tests {
             (format!("{}𠮷{}", "あ".repeat(66), "あ".repeat(5)), 72, 60),
         ] {
             let size = Size::of(&text);
-            assert_eq!((size.characters, size.left), (characters, left), "{text}");
+            assert_eq!((size.characters, size.segments.left), (characters, left), "{text}");
         }
     }
 }

@@ -1,0 +1,112 @@
+//! The set that texts are compared with: what a running worker says that it uses, a folder, or the built-in one.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::super::Usage;
+use super::super::house::House;
+use crate::assets::Files;
+use crate::event::Catalog;
+use crate::template::{TemplateProblem, TemplateSet};
+
+/// A worker on the same machine or in the same network answers at once.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What to compare with.
+#[derive(Clone)]
+pub(super) enum Against {
+    /// What the worker at `http.listen` uses.
+    Worker,
+    /// What the binary carries.
+    BuiltIn,
+    /// A folder of templates.
+    Folder(PathBuf),
+}
+
+impl FromStr for Against {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(match text {
+            "" => Self::Worker,
+            "built-in" => Self::BuiltIn,
+            folder => Self::Folder(folder.into()),
+        })
+    }
+}
+
+/// Another set, and its name in what is shown.
+pub(super) struct Other {
+    pub name: String,
+    pub templates: TemplateSet,
+}
+
+/// `GET /templates`
+#[derive(Deserialize)]
+struct InUse {
+    version: String,
+    files: std::collections::BTreeMap<String, String>,
+}
+
+impl Against {
+    /// Loads that set.
+    ///
+    /// # Errors
+    /// [`Usage`] when there is none, or when it does not load here.
+    pub async fn load(&self, house: &House) -> anyhow::Result<Other> {
+        let (name, files) = match self {
+            Self::BuiltIn => ("built-in".to_owned(), Files::embedded("templates")),
+            Self::Folder(folder) => {
+                let files = Files::from_dir(folder).map_err(|error| Usage(format!("--diff: {error}")))?;
+                (folder.display().to_string(), files)
+            }
+            Self::Worker => {
+                let InUse { version, files } = ask(house).await?;
+                (format!("in use ({version})"), files.into_iter().collect())
+            }
+        };
+        let templates = load(files, &house.catalog).map_err(|problems| {
+            let problems: Vec<String> = problems.iter().map(|problem| format!("{name}: {problem}")).collect();
+            Usage(problems.join("\n"))
+        })?;
+        Ok(Other { name, templates })
+    }
+}
+
+/// Loads a set that may be older than the catalog: a type that it does not have yet has a text that says so.
+fn load(files: Files, catalog: &Catalog) -> Result<TemplateSet, Vec<TemplateProblem>> {
+    let Err(problems) = TemplateSet::load(&files, catalog) else { return TemplateSet::load(&files, catalog) };
+    let absent = problems.iter().filter_map(|problem| match problem {
+        TemplateProblem::Missing(place) => Some((place.path.to_string(), "(no such template)".to_owned())),
+        _ => None,
+    });
+    let there = files.iter().map(|(path, text)| (path.to_owned(), text.to_owned()));
+    TemplateSet::load(&there.chain(absent).collect(), catalog)
+}
+
+async fn ask(house: &House) -> Result<InUse, Usage> {
+    let listen = house.config.http.listen.0;
+    // A worker that listens everywhere is reached on loopback.
+    let host = match listen.ip() {
+        ip if ip.is_unspecified() && ip.is_ipv4() => "127.0.0.1".to_owned(),
+        ip if ip.is_unspecified() => "[::1]".to_owned(),
+        ip if ip.is_ipv6() => format!("[{ip}]"),
+        ip => ip.to_string(),
+    };
+    let url = format!("http://{host}:{}/templates", listen.port());
+    let failed = |error: reqwest::Error| {
+        let mend = "start it, set http.listen to where it is, or compare with a folder: --diff=DIR";
+        Usage(format!(
+            "--diff: no worker says at {url} which templates it uses ({}); {mend}",
+            error.without_url()
+        ))
+    };
+    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().map_err(failed)?;
+    let answer =
+        client.get(&url).send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+    answer.json().await.map_err(failed)
+}
