@@ -95,8 +95,8 @@ fn a_mail_without_a_text_part_is_refused_and_one_without_html_is_not() {
 fn the_same_mistake_in_several_messages_is_one_finding_with_the_first_example() {
     let found = House::new(json!({})).report(&[(SMS, "【見本銀行】0120-000-000 ①と①")]).findings;
     let shown: Vec<_> =
-        found.iter().map(|it| (it.place.column, it.example.as_deref(), it.shown_by)).collect();
-    assert_eq!(shown, [(20, Some("security.login-1"), 2), (22, Some("security.login-1"), 2)]);
+        found.iter().map(|it| (it.place.column, it.example.as_deref(), it.shown_by > 1)).collect();
+    assert_eq!(shown, [(20, Some("security.login-1"), true), (22, Some("security.login-1"), true)]);
 }
 
 #[test]

@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(
             found,
             [format!(
-                "{SMS}:2:5: error: has the link www.example.jp; {MEND} [links] (example security.login-1 and 1 more)"
+                "{SMS}:2:5: error: has the link www.example.jp; {MEND} [links] (example security.login-1)"
             )]
         );
     }

@@ -221,10 +221,15 @@ mod tests {
 
     #[test]
     fn a_schema_masks_further_properties_and_may_say_that_one_is_none() {
-        let schema = |x: bool| {
+        let schema = |line: bool| {
             let data = json!({"line": "見本山手線", "holder": "見本口座番号"});
-            json!({"type": "object", "examples": [data, data],
-                   "properties": {"holder": {"x-masked": true}, "line": {"x-masked": x}}})
+            json!({
+                "type": "object", "required": ["line", "holder"], "examples": [data, data],
+                "properties": {
+                    "line": {"enum": [data["line"]], "x-masked": line},
+                    "holder": {"enum": [data["holder"]], "x-masked": true}
+                }
+            })
         };
         let text = [(SMS, "{{line}}"), (TEXT, "{{holder}}")];
         assert_eq!(House::with_schema(schema(true)).findings(&RULE, &text).len(), 2);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::{CheckConfig, Premises, Report, Rule, load};
+use super::super::{CheckConfig, Finding, Premises, Report, Rule, load};
 use crate::assets::Files;
 use crate::config::Config;
 use crate::event::Catalog;
@@ -22,7 +22,9 @@ pub struct House {
 
 impl House {
     pub fn new(data: Value) -> Self {
-        Self::with_schema(json!({"type": "object", "examples": [data, data]}))
+        let mut schema = exactly(&data);
+        schema["examples"] = json!([data, data]);
+        Self::with_schema(schema)
     }
 
     pub fn with_schema(schema: Value) -> Self {
@@ -74,11 +76,20 @@ impl House {
         load(&premises, &files, now).map_or_else(|report| report, |(_, report)| report)
     }
 
-    /// What one rule finds, as it is shown.
+    /// What one rule finds, as it is shown, whatever the number of messages that show it.
     pub fn findings(&self, rule: &Rule, files: &[(&str, &str)]) -> Vec<String> {
         let findings = self.report(files).findings.into_iter();
         let unable = ["renders", "parses"];
         let findings = findings.filter(|finding| finding.rule == rule.name || unable.contains(&finding.rule));
-        findings.map(|finding| finding.to_string().replace("given/", "")).collect()
+        findings.map(|finding| Finding { shown_by: 1, ..finding }.to_string().replace("given/", "")).collect()
     }
+}
+
+/// A schema that allows these data alone: the extremes that are made of it are the example again.
+fn exactly(data: &Value) -> Value {
+    let Some(fields) = data.as_object() else { return json!({"enum": [data]}) };
+    let names: Vec<&String> = fields.keys().collect();
+    let properties: serde_json::Map<_, _> =
+        fields.iter().map(|(name, value)| (name.clone(), exactly(value))).collect();
+    json!({"type": "object", "required": names, "properties": properties})
 }
