@@ -1,14 +1,21 @@
 //! One event type's JSON Schema: compiled once, and its examples, which feed demo, preview, checks and tests alike.
 
+mod resolve;
+
+use std::sync::Arc;
+
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Retrieve, Uri, ValidationError, Validator};
 use serde_json::Value;
+
+use super::shape::Shape;
 
 /// A compiled schema.
 #[derive(Debug)]
 pub struct EventSchema {
     validator: Validator,
     document: Value,
+    shape: Arc<Shape>,
 }
 
 /// A schema file that is not in order.
@@ -53,8 +60,9 @@ impl EventSchema {
         beside: impl Fn(&str) -> Option<Value> + Send + Sync + 'static,
     ) -> Result<Self, SchemaError> {
         let document: Value = serde_json::from_str(text)?;
+        let shape = Arc::new(Shape::of(&resolve::resolved(&document, &beside)));
         let validator = compile(&document, beside)?;
-        let schema = Self { validator, document };
+        let schema = Self { validator, document, shape };
         let examples = schema.examples();
         if examples.len() < 2 {
             return Err(SchemaError::TooFewExamples(examples.len()));
@@ -75,6 +83,11 @@ impl EventSchema {
     /// The examples: instances of `data`.
     pub fn examples(&self) -> &[Value] {
         self.document["examples"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// What it says of its data, with every reference followed.
+    pub fn shape(&self) -> &Arc<Shape> {
+        &self.shape
     }
 
     /// What the type is called in Japanese (`title`).
