@@ -6,8 +6,12 @@
 
 mod config;
 mod finding;
+mod near;
 mod rules;
+mod scope;
 mod specimen;
+mod tags;
+mod walk;
 
 use std::collections::BTreeMap;
 

@@ -17,6 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+pub use self::helpers::{HELPERS, Signature, is_helper};
 pub use self::load::TemplateProblem;
 pub use self::origin::{Texts, Traced, TracedSet};
 pub use self::place::Place;
@@ -155,6 +156,23 @@ impl TemplateSet {
     pub fn locales_of(&self, event_type: &str) -> impl Iterator<Item = &str> {
         let has_type = move |(_, locale): &(&String, &Locale)| locale.has(event_type, Part::Sms);
         self.locales.iter().filter(has_type).map(|(name, _)| name.as_str())
+    }
+
+    /// Its locales.
+    pub fn locales(&self) -> impl Iterator<Item = &str> {
+        self.locales.keys().map(String::as_str)
+    }
+
+    /// The name, the parsed template and the file of everything in one of a locale's two registries, by name.
+    pub fn templates(&self, locale: &str, html: bool) -> impl Iterator<Item = (&str, &Template, &Place)> {
+        let registry = self.locales.get(locale).map(|locale| if html { &locale.html } else { &locale.text });
+        registry.into_iter().flat_map(|registry| {
+            let template = |name: &String| registry.templates.get_template(name);
+            registry
+                .places
+                .iter()
+                .filter_map(move |(name, place)| Some((name.as_str(), template(name)?, place)))
+        })
     }
 
     /// The parsed template of a file and the registry's name for partials: `html` says which of the two registries.

@@ -8,6 +8,52 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use crate::event::{EmailAddress, PhoneNumber};
 
+/// How a helper is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Signature {
+    /// Its name.
+    pub name: &'static str,
+    /// How many values it needs.
+    pub needs: usize,
+    /// How many it takes at most.
+    pub takes: usize,
+    /// What the value behind those that it needs may be, where it takes a form.
+    pub forms: &'static [&'static str],
+}
+
+/// Every helper that templates may call: ours, and those of handlebars that come without `{{#…}}`. `log` is none of them: it
+/// writes what it is given into the logs.
+pub const HELPERS: &[Signature] = &[
+    Signature { name: "jst", needs: 1, takes: 2, forms: &["short"] },
+    Signature::of("yen", 1),
+    Signature::of("mask_account", 1),
+    Signature::of("mask_phone", 1),
+    Signature::of("mask_email", 1),
+    Signature::of("lookup", 2),
+    Signature::of("eq", 2),
+    Signature::of("ne", 2),
+    Signature::of("gt", 2),
+    Signature::of("gte", 2),
+    Signature::of("lt", 2),
+    Signature::of("lte", 2),
+    Signature { takes: usize::MAX, ..Signature::of("and", 2) },
+    Signature { takes: usize::MAX, ..Signature::of("or", 2) },
+    Signature::of("not", 1),
+    Signature::of("len", 1),
+];
+
+impl Signature {
+    const fn of(name: &'static str, needs: usize) -> Self {
+        Self { name, needs, takes: needs, forms: &[] }
+    }
+}
+
+/// Whether `{{name}}` alone would call a helper instead of showing a value.
+pub fn is_helper(name: &str) -> bool {
+    HELPERS.iter().any(|helper| helper.name == name)
+        || matches!(name, "if" | "unless" | "each" | "with" | "raw" | "log")
+}
+
 /// Registers every helper.
 pub(super) fn register(registry: &mut Handlebars<'_>) {
     handlebars_helper!(jst_helper: |time: str, *args| jst(time, args.get(1).and_then(|form| form.as_str()))?);
