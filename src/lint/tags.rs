@@ -14,7 +14,7 @@ pub enum Tag<'a> {
     /// `{{> name …}}`, `{{#> name …}}`.
     Partial(&'a DecoratorTemplate),
     /// `{{#*inline …}}`
-    Decorator(&'a DecoratorTemplate),
+    Inline,
 }
 
 /// Visits every tag below a template; `visit` gets its place, and for a subexpression that of the tag around it.
@@ -82,7 +82,7 @@ impl<'a, F: FnMut(Tag<'a>, &Place)> Visitor<'_, F> {
                 self.call(call, at);
             }
             TemplateElement::DecoratorExpression(call) | TemplateElement::DecoratorBlock(call) => {
-                (self.visit)(Tag::Decorator(call), at);
+                (self.visit)(Tag::Inline, at);
                 self.call(call, at);
             }
             _ => {}
@@ -126,7 +126,8 @@ mod tests {
         let template = template.expect("parses");
         tags(&template, &Place::file("x", "x"), &mut |tag, _| match tag {
             Tag::Helper(tag) => seen.extend(tag.name.as_name()),
-            Tag::Partial(call) | Tag::Decorator(call) => seen.extend(call.name.as_name()),
+            Tag::Partial(call) => seen.extend(call.name.as_name()),
+            Tag::Inline => seen.push("inline"),
         });
         assert_eq!(seen, ["if", "eq", "b", "if", "p", "len", "each", "f"]);
     }

@@ -161,6 +161,18 @@ mod tests {
     }
 
     #[test]
+    fn every_helper_that_is_listed_can_be_called() {
+        let mut registry = Handlebars::new();
+        register(&mut registry);
+        for helper in HELPERS {
+            let values = " 1".repeat(helper.needs);
+            let called = registry.render_template(&format!("{{{{{}{values}}}}}", helper.name), &json!({}));
+            let unknown = called.err().is_some_and(|error| error.to_string().contains("not found"));
+            assert!(!unknown, "{}", helper.name);
+        }
+    }
+
+    #[test]
     fn templates_can_call_every_helper() {
         let mut registry = Handlebars::new();
         register(&mut registry);

@@ -30,7 +30,7 @@ fn check(_: &Premises<'_>, set: &TemplateSet) -> Vec<Found> {
     let mut found = Vec::new();
     every_tag(set, &mut |locale, html, tag, at| match tag {
         Tag::Partial(call) => found.extend(called(set, locale, html, call, at)),
-        Tag::Decorator(_) => {
+        Tag::Inline => {
             let mend = "write it as a file in _partials/";
             found.push(Found::new(at.clone(), "a partial inside a template is looked at by no check", mend));
         }

@@ -4,7 +4,7 @@ use handlebars::Template;
 use handlebars::template::{HelperTemplate, Parameter, TemplateElement};
 use serde_json::Value;
 
-use super::{Seen, Walker, written};
+use super::{Seen, Sighting, Walker};
 use crate::event::shape::Kind;
 use crate::lint::scope::{Meaning, Unresolved};
 use crate::lint::tags::spot;
@@ -103,7 +103,7 @@ impl<'a> Walker<'a> {
             let literal = written(literal);
             let place = spot(self.set.files(), at, &literal);
             let seen = Seen::NoCode(literal, codes.iter().map(written).collect());
-            self.seen.push(super::Sighting { place, name: name.to_owned(), seen });
+            self.seen.push(Sighting { place, name: name.to_owned(), seen });
         }
     }
 
@@ -175,4 +175,9 @@ pub(super) fn only_if(template: &Template) -> Option<&HelperTemplate> {
         }
         _ => None,
     }
+}
+
+/// A code as a template would write it.
+fn written(code: &Value) -> String {
+    code.as_str().map_or_else(|| code.to_string(), str::to_owned)
 }
