@@ -8,6 +8,7 @@ mod phone;
 mod recipient;
 mod rejected;
 mod schema;
+pub mod shape;
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,7 +1,8 @@
 //! Events made of the schemas' examples and of what the schemas allow at most and at least: what checks, preview,
 //! workbench and demo work on. Pure.
 
-mod extremes;
+pub mod extremes;
+mod pattern;
 
 use std::sync::Arc;
 
@@ -31,8 +32,8 @@ pub fn of_type(kind: &EventType, catalog: &Catalog, now: Timestamp) -> Result<Ve
 /// The shortest and longest events that a type's schema allows, one for each value of its enums: `<type>-shortest-1`,
 /// `<type>-longest-1` and so on.
 pub fn extremes_of_type(kind: &EventType, catalog: &Catalog, now: Timestamp) -> Vec<Event> {
-    let extremes = extremes::of(&kind.schema).into_iter();
-    // What the generator could not make fit is left out, and said by a rule.
+    // What could not be made fit is left out, and said by a rule.
+    let extremes = extremes::of(&kind.schema).data.into_iter();
     extremes.filter_map(|(name, data)| event(kind, &name, &data, catalog, now).ok()).collect()
 }
 

@@ -7,8 +7,12 @@
 mod config;
 mod finding;
 mod html;
+mod near;
 mod rules;
+mod scope;
 mod specimen;
+mod tags;
+mod walk;
 
 use std::collections::BTreeMap;
 

@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub use self::brand::{Brand, LocaleBrand, Voice};
-pub use self::helpers::{HELPERS, Helper};
+pub use self::helpers::{HELPERS, Helper, Signature, is_helper, signatures};
 pub use self::link::{Link, is_invisible, links, spelling};
 pub(crate) use self::load::Slot;
 pub use self::load::TemplateProblem;
@@ -159,6 +159,18 @@ impl TemplateSet {
     pub fn locales_of(&self, event_type: &str) -> impl Iterator<Item = &str> {
         let has_type = move |(_, locale): &(&String, &Locale)| locale.has(event_type, Part::Sms);
         self.locales.iter().filter(has_type).map(|(name, _)| name.as_str())
+    }
+
+    /// The name, the parsed template and the file of everything in one of a locale's two registries, by name.
+    pub fn templates(&self, locale: &str, html: bool) -> impl Iterator<Item = (&str, &Template, &Place)> {
+        let registry = self.locales.get(locale).map(|locale| if html { &locale.html } else { &locale.text });
+        registry.into_iter().flat_map(|registry| {
+            let template = |name: &String| registry.templates.get_template(name);
+            registry
+                .places
+                .iter()
+                .filter_map(move |(name, place)| Some((name.as_str(), template(name)?, place)))
+        })
     }
 
     /// The parsed template of a file and the registry's name for partials: `html` says which of the two registries.

@@ -89,6 +89,8 @@ pub struct EventType {
     pub policy: Policy,
     /// What its data looks like.
     pub schema: EventSchema,
+    /// The schema's file, as messages call it.
+    pub file: String,
 }
 
 /// Every event type, by name.
@@ -195,7 +197,7 @@ fn event_type(
     let schemas = Arc::clone(schemas);
     let schema = EventSchema::compile(text, move |name| schemas.get(name).cloned());
     let schema = schema.map_err(|source| CatalogError::Schema { file: files.place(&file), source })?;
-    Ok(EventType { name: name.to_owned(), policy, schema })
+    Ok(EventType { name: name.to_owned(), policy, schema, file: files.place(&file) })
 }
 
 #[cfg(test)]

@@ -1,10 +1,15 @@
 //! One event type's JSON Schema: compiled once, and its examples, which feed demo, preview, checks and tests alike.
 
+mod resolve;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{Retrieve, Uri, ValidationError, Validator};
 use serde_json::Value;
+
+use super::shape::Shape;
 
 /// A compiled schema.
 #[derive(Debug)]
@@ -12,6 +17,7 @@ pub struct EventSchema {
     validator: Validator,
     document: Value,
     masked: BTreeMap<String, bool>,
+    shape: Arc<Shape>,
 }
 
 /// A schema file that is not in order.
@@ -58,8 +64,9 @@ impl EventSchema {
         let document: Value = serde_json::from_str(text)?;
         let mut masked = Masked::default();
         masked.collect(&document, &beside);
+        let shape = Arc::new(Shape::of(&resolve::resolved(&document, &beside)));
         let validator = compile(&document, beside)?;
-        let schema = Self { validator, document, masked: masked.names };
+        let schema = Self { validator, document, masked: masked.names, shape };
         let examples = schema.examples();
         if examples.len() < 2 {
             return Err(SchemaError::TooFewExamples(examples.len()));
@@ -85,6 +92,11 @@ impl EventSchema {
     /// What the schema says of a property's value with `"x-masked"`: that a text never shows it whole, or that it may.
     pub fn masks(&self, property: &str) -> Option<bool> {
         self.masked.get(property).copied()
+    }
+
+    /// What it says of its data, with every reference followed.
+    pub fn shape(&self) -> &Arc<Shape> {
+        &self.shape
     }
 
     /// What the type is called in Japanese (`title`).

@@ -2,25 +2,42 @@
 
 mod brand;
 mod characters;
+mod codes;
 mod contact;
 mod facts;
+mod guards;
+mod helpers;
 mod html;
 mod links;
 mod masked;
+mod partials;
 mod renders;
 mod routes;
+mod schemas;
 mod segments;
 mod shift_jis;
 mod subject;
 #[cfg(test)]
 pub(super) mod testing;
+#[cfg(test)]
+mod trial;
 mod unescaped;
 mod unused_exception;
+mod variables;
 
 use super::Rule;
 
 /// Every rule, in the order of the documentation.
 pub const RULES: &[Rule] = &[
+    partials::RULE,
+    partials::UNUSED,
+    helpers::RULE,
+    variables::RULE,
+    guards::RULE,
+    codes::RULE,
+    codes::UNNAMED,
+    schemas::EXTREMES,
+    schemas::BOUNDS,
     renders::RULE,
     segments::RULE,
     routes::RULE,

@@ -100,6 +100,27 @@ fn the_same_mistake_in_several_messages_is_one_finding_with_the_first_example() 
 }
 
 #[test]
+fn a_mistake_in_a_shared_partial_is_one_finding_that_names_its_types() {
+    let (catalog, config) =
+        (Catalog::load(&Files::embedded("config")).expect("built in"), Config::built_in());
+    let premises = Premises {
+        catalog: &catalog,
+        brand: &config.brand,
+        sms: &config.sms,
+        config: &config.templates.check,
+    };
+    let broken = |(name, text): (&str, &str)| (name.to_owned(), text.replace("{{location}}", "{{lokation}}"));
+    let files: Files = Files::embedded("templates").iter().map(broken).collect();
+    let report = load(&premises, &files, now()).expect_err("broken");
+    let variables: Vec<_> = report.findings.iter().filter(|finding| finding.rule == "variables").collect();
+    assert_eq!(variables.len(), 1, "{variables:?}");
+    let finding = variables[0].to_string();
+    assert!(finding.contains("_partials/login-facts.hbs:17:34: error: there is no `lokation`"), "{finding}");
+    assert!(finding.contains("(in security.login, security.login.new_device)"), "{finding}");
+    assert!(finding.contains("did you mean `location`?"), "{finding}");
+}
+
+#[test]
 fn every_character_of_the_built_in_messages_is_found_in_its_file() {
     let (catalog, config) =
         (Catalog::load(&Files::embedded("config")).expect("built in"), Config::built_in());

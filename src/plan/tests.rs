@@ -27,7 +27,7 @@ fn with_policy(name: &str, catalog: &Catalog, change: impl Fn(&mut Policy)) -> A
     let mut policy = catalog.get(name).expect("built-in").policy.clone();
     change(&mut policy);
     let schema = EventSchema::compile(r#"{"examples": [{}, {}]}"#, |_| None).expect("a schema");
-    Arc::new(EventType { name: name.to_owned(), policy, schema })
+    Arc::new(EventType { name: name.to_owned(), policy, schema, file: String::new() })
 }
 
 fn login(recipient: Value, policy: impl Fn(&mut Policy)) -> Result<Plan, PlanError> {

@@ -2,6 +2,7 @@
 //! function of one value and the name of a form; whatever it cannot make sense of is an error, never a hole in a text.
 
 mod masks;
+mod signature;
 mod text;
 mod time;
 mod yen;
@@ -10,6 +11,8 @@ use handlebars::{
     Context, Handlebars, Helper as Call, HelperDef, RenderContext, RenderError, RenderErrorReason, ScopedJson,
 };
 use serde_json::Value;
+
+pub use self::signature::{Signature, is_helper, signatures};
 
 /// A helper: `{{name VALUE}}`, or `{{name VALUE "form"}}`.
 pub struct Helper {

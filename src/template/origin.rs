@@ -349,10 +349,7 @@ impl Marker<'_> {
 
     /// A tag's place; what follows is behind it.
     fn tag(&mut self, at: Place) -> Place {
-        let lines = self.source.split_inclusive('\n').take(at.line.saturating_sub(1));
-        let line: usize = lines.map(str::len).sum();
-        let before = self.source[line..].chars().take(at.column.saturating_sub(1));
-        self.cursor = self.cursor.max(line + before.map(char::len_utf8).sum::<usize>());
+        self.cursor = self.cursor.max(at.offset(self.source));
         at
     }
 }

@@ -31,6 +31,14 @@ impl Place {
         Self { line, column, ..self.clone() }
     }
 
+    /// The byte of the file's text at which it is; its end, where the file is shorter.
+    pub fn offset(&self, source: &str) -> usize {
+        let lines = source.split_inclusive('\n').take(self.line.saturating_sub(1));
+        let line: usize = lines.map(str::len).sum();
+        let before = source[line..].chars().take(self.column.saturating_sub(1));
+        line + before.map(char::len_utf8).sum::<usize>()
+    }
+
     /// The place behind `text`, when the text begins here.
     #[must_use]
     pub fn behind(&self, text: &str) -> Self {
@@ -60,5 +68,6 @@ mod tests {
         assert_eq!(place.at(2, 7).to_string(), "templates/ja/x/sms.hbs:2:7");
         assert_eq!(place.at(2, 7).behind("日本"), place.at(2, 9));
         assert_eq!(place.at(2, 7).behind("日本\n語"), place.at(3, 2));
+        assert_eq!(place.at(2, 2).offset("日\n本語"), "日\n本".len());
     }
 }

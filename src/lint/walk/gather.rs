@@ -1,0 +1,42 @@
+//! One finding for a place, whatever number of event types come by it.
+
+use std::collections::BTreeMap;
+
+use super::{Sighting, sightings};
+use crate::event::EventType;
+use crate::lint::Premises;
+use crate::lint::finding::Found;
+use crate::template::{Place, TemplateSet};
+
+/// How many event types a finding names.
+const NAMED: usize = 3;
+
+/// Judges everything that a walk sees: what is wrong and the mend, or nothing.
+pub fn gathered(
+    premises: &Premises<'_>,
+    set: &TemplateSet,
+    judge: impl Fn(&EventType, &Sighting) -> Option<(String, String)>,
+) -> Vec<Found> {
+    let mut all: BTreeMap<(Place, String, String), Vec<&str>> = BTreeMap::new();
+    for (kind, sighting) in sightings(premises, set) {
+        let Some((what, mend)) = judge(kind, &sighting) else { continue };
+        let types = all.entry((sighting.place, what, mend)).or_default();
+        if types.last() != Some(&kind.name.as_str()) {
+            types.push(&kind.name);
+        }
+    }
+    all.into_iter().map(|((place, what, mend), types)| found(place, &what, mend, types)).collect()
+}
+
+fn found(place: Place, what: &str, mend: String, mut types: Vec<&str>) -> Found {
+    // Several locales come by in turn.
+    types.sort_unstable();
+    types.dedup();
+    let first = types.first().copied().unwrap_or_default();
+    let what = match types.len() {
+        1 => what.to_owned(),
+        count if count <= NAMED => format!("{what} (in {})", types.join(", ")),
+        count => format!("{what} (in {} and {} more)", types[..NAMED].join(", "), count - NAMED),
+    };
+    Found::new(place, what, mend).of_type(first)
+}
