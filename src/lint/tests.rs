@@ -115,7 +115,7 @@ fn a_mistake_in_a_shared_partial_is_one_finding_that_names_its_types() {
     let variables: Vec<_> = report.findings.iter().filter(|finding| finding.rule == "variables").collect();
     assert_eq!(variables.len(), 1, "{variables:?}");
     let finding = variables[0].to_string();
-    assert!(finding.contains("_partials/login-facts.hbs:17:34: error: there is no `lokation`"), "{finding}");
+    assert!(finding.contains("_partials/login-facts.hbs:17:28: error: there is no `lokation`"), "{finding}");
     assert!(finding.contains("(in security.login, security.login.new_device)"), "{finding}");
     assert!(finding.contains("did you mean `location`?"), "{finding}");
 }

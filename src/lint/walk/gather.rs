@@ -32,11 +32,12 @@ fn found(place: Place, what: &str, mend: String, mut types: Vec<&str>) -> Found 
     // Several locales come by in turn.
     types.sort_unstable();
     types.dedup();
-    let first = types.first().copied().unwrap_or_default();
-    let what = match types.len() {
-        1 => what.to_owned(),
-        count if count <= NAMED => format!("{what} (in {})", types.join(", ")),
-        count => format!("{what} (in {} and {} more)", types[..NAMED].join(", "), count - NAMED),
-    };
-    Found::new(place, what, mend).of_type(first)
+    match types.as_slice() {
+        [one] => Found::new(place, what, mend).of_type(one),
+        few if few.len() <= NAMED => Found::new(place, format!("{what} (in {})", few.join(", ")), mend),
+        many => {
+            let (named, more) = (many[..NAMED].join(", "), many.len() - NAMED);
+            Found::new(place, format!("{what} (in {named} and {more} more)"), mend)
+        }
+    }
 }
