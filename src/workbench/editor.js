@@ -2,8 +2,8 @@
 
 import { $, all, chooseTab, el, fill, tabs } from './dom.js';
 import { diffOf } from './diff.js';
-import { callers, calls, changed, open, saved, state, textOf, type } from './state.js';
-import { SEVERITY, nameOf, partOf, ruleName } from './words.js';
+import { callers, calls, changed, open, reaches, saved, state, textOf, type } from './state.js';
+import { SEVERITY, nameOf, ruleName } from './words.js';
 
 export function renderEditor() {
   const path = state.open;
@@ -129,12 +129,12 @@ function caret({ line, column }) {
 
 function renderCount() {
   const shown = state.preview?.messages ?? [];
-  const part = state.open?.split('/')[2];
+  const parts = state.open ? reaches(state.open).map(path => path.split('/')[2]) : [];
   const sms = shown.find(one => one.sms)?.sms, mail = shown.find(one => one.mail)?.mail;
   const items = [];
-  if (sms && (part === 'sms.hbs' || !partOf(state.open ?? ''))) items.push(...smsCount(sms));
-  if (mail && part === 'email.subject.hbs') items.push(measure('件名', `${[...segmenter.segment(mail.subject)].length}文字`));
-  if (mail && /^email\.(txt|html)/.test(part ?? '')) items.push(measure('本文', `${[...segmenter.segment(mail.text)].length}文字`), mail.html && measure('HTML', `${mail.html.length.toLocaleString('ja')}文字`));
+  if (sms && parts.includes('sms.hbs')) items.push(...smsCount(sms));
+  if (mail && parts.includes('email.subject.hbs')) items.push(measure('件名', `${[...segmenter.segment(mail.subject)].length}文字`));
+  if (mail && parts.some(part => /^email\.(txt|html)/.test(part))) items.push(measure('本文', `${[...segmenter.segment(mail.text)].length}文字`), mail.html && measure('HTML', `${mail.html.length.toLocaleString('ja')}文字`));
   $('count').replaceChildren(...items.filter(Boolean), el('span', { class: 'at' }, position()));
 }
 

@@ -42,3 +42,4 @@ mod stop;
 mod tls;
 mod topology;
 mod trace;
+mod workbench;

@@ -4,6 +4,7 @@
 //! - [`RabbitCluster`]: three such nodes that are one broker
 //! - [`Postfix`]: an SMTP relay that keeps every mail in a maildir, for tests to read back
 //! - [`Postgres`]: a database server, with TLS if need be
+//! - [`Browser`]: a Chromium without a window, over WebDriver
 //! - [`Authority`]: certificates made on the spot
 //! - [`DkimKey`], [`dkim_verifies`]: keys as a house makes them, and a verifier that is not ours
 //! - [`Worker`]: the shipped binary as a process, with a configuration file
@@ -16,6 +17,7 @@
 #![allow(unused_imports, reason = "as above: the names below are for whoever needs them")]
 #![allow(clippy::disallowed_methods, reason = "tests wait for real processes: by the real clock")]
 
+pub mod browser;
 mod certificates;
 mod dkim;
 mod guard;
@@ -31,6 +33,7 @@ mod scratch;
 mod wait;
 mod worker;
 
+pub use browser::Browser;
 pub use certificates::Authority;
 pub use dkim::{DkimKey, dkim_verifies};
 pub use guard::Guard;
