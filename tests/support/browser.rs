@@ -1,6 +1,7 @@
 //! A real Chromium, driven over WebDriver (W3C), of which only the few commands that tests need are spoken.
 
 use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +12,6 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 use super::guard::Guard;
-use super::http::try_http_get;
 use super::ports::free_port;
 use super::run::is_root;
 use super::scratch::Scratch;
@@ -43,6 +43,13 @@ pub struct Screen {
     mobile: bool,
 }
 
+impl Screen {
+    /// Wide enough for panes side by side.
+    pub fn is_wide(self) -> bool {
+        !self.mobile
+    }
+}
+
 pub const PHONE: Screen = Screen { width: 390, height: 844, mobile: true };
 pub const DESKTOP: Screen = Screen { width: 1440, height: 900, mobile: false };
 
@@ -65,7 +72,9 @@ impl Browser {
         command.arg(format!("--port={port}")).env("HOME", scratch.path());
         command.stdout(output.try_clone().expect("a file")).stderr(output);
         let driver = Guard::start(&scratch, &mut command);
-        eventually(PATIENCE, "chromedriver", || try_http_get(port, "/status").is_ok().then_some(()));
+        // It holds connections open, so a client that waits for their end would wait for ever.
+        let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok().then_some(());
+        eventually(PATIENCE, "chromedriver", listens);
         let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let (client, session) = (Client::new(), format!("http://127.0.0.1:{port}/session"));
         let mut browser = Self { runtime, client, session, _driver: driver };
@@ -129,7 +138,8 @@ impl Browser {
     /// Types a text, where the focus is.
     pub fn type_text(&self, text: &str) {
         let strokes = text.chars().map(String::from);
-        let both = |key: String| [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})];
+        let both =
+            |key: String| [json!({"type": "keyDown", "value": key}), json!({"type": "keyUp", "value": key})];
         self.keys(strokes.flat_map(both).collect());
     }
 

@@ -7,6 +7,7 @@
 //! - [`Browser`]: a Chromium without a window, over WebDriver
 //! - [`Authority`]: certificates made on the spot
 //! - [`DkimKey`], [`dkim_verifies`]: keys as a house makes them, and a verifier that is not ours
+//! - [`Workbench`]: the page on which texts are changed, as a process
 //! - [`Worker`]: the shipped binary as a process, with a configuration file
 //! - [`Scratch`] and [`Guard`]: why nothing is left behind, whatever becomes of the test process
 //! - [`eventually`], [`within`], [`http_get`], [`free_port`]: the small things around them
@@ -31,13 +32,14 @@ mod rabbitmq_home;
 mod run;
 mod scratch;
 mod wait;
+mod workbench;
 mod worker;
 
 pub use browser::Browser;
 pub use certificates::Authority;
 pub use dkim::{DkimKey, dkim_verifies};
 pub use guard::Guard;
-pub use http::{http_get, http_post, try_http_get};
+pub use http::{http_get, http_post, http_request, try_http_get};
 pub use ports::free_port;
 pub use postfix::{Bounced, PASSWORD, Postfix, Submission, USER};
 pub use postgres::Postgres;
@@ -45,4 +47,5 @@ pub use rabbitmq::RabbitMq;
 pub use rabbitmq_cluster::RabbitCluster;
 pub use scratch::Scratch;
 pub use wait::{eventually, within};
+pub use workbench::Workbench;
 pub use worker::Worker;
