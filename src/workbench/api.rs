@@ -48,10 +48,7 @@ struct Dropped {
 
 pub(super) fn routes() -> Router<Workbench> {
     Router::new()
-        .route(
-            "/api/state",
-            get(async |State(it): State<Workbench>| beside(it, |bench| overview::overview(bench)).await),
-        )
+        .route("/api/state", get(async |State(it): State<Workbench>| beside(it, overview::overview).await))
         .route(
             "/api/preview",
             post(async |State(it): State<Workbench>, Json(asked): Json<Asked>| {

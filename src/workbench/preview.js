@@ -16,7 +16,7 @@ export function renderPreview() {
 }
 
 // While the text does not parse, the last good messages; of one that does not render, its last good text.
-function messages() {
+export function messages() {
   const good = state.good?.messages ?? [];
   const now = state.preview?.stale && good.length ? good : state.preview?.messages ?? [];
   return now.map((one, at) => ({ ...one, ...(one.failed ? good[at] : {}), failed: one.failed }));

@@ -220,6 +220,7 @@ fn it_fits_a_desktop_and_a_phone_light_and_dark() {
     let page = Page::open();
     let browser = &page.browser;
     browser.click(BUTTON);
+    page.wait_for_bubble("ログインがありました");
     page.edit("{{> sms-head}} ログインがありました。\n{{#if device.name}}端末は{{device.name}}です。{{/if}}\n{{device.nmae}}{{> sms-call}}\n");
     browser.wait_for("document.querySelector('.note.error')");
     for (name, screen) in [("desktop", DESKTOP), ("phone", PHONE)] {

@@ -108,8 +108,16 @@ impl Browser {
     /// Clicks what a CSS selector names, as a mouse would, once it is there.
     #[track_caller]
     pub fn click(&self, selector: &str) {
-        let element = self.element(selector);
-        self.ask(Method::POST, &format!("/element/{element}/click"), &json!({}));
+        let clicked = within(PATIENCE, || {
+            let element = self.element(selector);
+            match self.try_ask(Method::POST, &format!("/element/{element}/click"), &json!({})) {
+                // The page drew it anew between the look and the click.
+                Err(error) if error.starts_with("stale element") => None,
+                clicked => Some(clicked),
+            }
+        });
+        let clicked = clicked.unwrap_or_else(|| panic!("{selector} is drawn anew all the time"));
+        clicked.unwrap_or_else(|error| panic!("no click on {selector}: {error}"));
     }
 
     /// What a reader sees of an element.
