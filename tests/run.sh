@@ -7,8 +7,9 @@
 #                                  random faults, drawn from a seed, on two workers, a broker of three nodes, PostgreSQL, and
 #                                  gateways that misbehave; ten minutes unless told otherwise; a table at the end
 #
-# The end-to-end tests start RabbitMQ, PostgreSQL and Postfix of their own, on free ports of loopback. They, SASL's password
-# tool, openssl and a DKIM verifier are Debian packages, installed where that is possible; their system services are not started.
+# The end-to-end tests start RabbitMQ, PostgreSQL and Postfix of their own, on free ports of loopback. A Chromium opens
+# the pages. They, SASL's password tool, openssl and a DKIM verifier are Debian packages, installed where that is possible; their system
+# services are not started.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -25,6 +26,9 @@ missing_packages() {
     compgen -G '/usr/lib/*/sasl2/libplain.so' >/dev/null || echo libsasl2-modules
     /usr/bin/python3 -c 'import dkim' 2>/dev/null || echo python3-dkim
     command -v openssl >/dev/null || echo openssl
+    command -v chromium >/dev/null || echo chromium
+    command -v chromedriver >/dev/null || echo chromium-driver
+    compgen -G '/usr/share/fonts/opentype/noto/NotoSansCJK-*' >/dev/null || echo fonts-noto-cjk
 }
 
 # Prints what to put before a command to run it as root; fails where nobody is asked for a password.
@@ -84,6 +88,6 @@ case ${1-all} in
     quick) shift; [ $# = 0 ] || { echo "quick takes no arguments: $*" >&2; exit 2; }; quick ;;
     chaos) shift; chaos "$@" ;;
     all) shift || true; all "$@" ;;
-    -h | --help) sed -n '2,12s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
+    -h | --help) sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
     *) all "$@" ;;
 esac

@@ -109,7 +109,11 @@ fn a_mistake_in_a_shared_partial_is_one_finding_that_names_its_types() {
         sms: &config.sms,
         config: &config.templates.check,
     };
-    let broken = |(name, text): (&str, &str)| (name.to_owned(), text.replace("{{location}}", "{{lokation}}"));
+    let broken = |(name, text): (&str, &str)| {
+        let text =
+            if name.starts_with("ja/") { text.replace("{{location}}", "{{lokation}}") } else { text.into() };
+        (name.to_owned(), text)
+    };
     let files: Files = Files::embedded("templates").iter().map(broken).collect();
     let report = load(&premises, &files, now()).expect_err("broken");
     let variables: Vec<_> = report.findings.iter().filter(|finding| finding.rule == "variables").collect();

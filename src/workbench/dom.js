@@ -13,8 +13,14 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-// Puts new children in place of the old ones; scroll position, and focus by data attribute, stay.
+const filled = new WeakMap();
+
+// Puts new children in place of the old ones; scroll position, and focus by data attribute, stay. Where nothing changed the old
+// ones stay too: a button that is exchanged between press and release is never clicked.
 export function fill(box, children) {
+  const markup = children.map(child => child.outerHTML).join('');
+  if (filled.get(box) === markup) return;
+  filled.set(box, markup);
   const held = box.contains(document.activeElement) ? { ...document.activeElement.dataset } : null;
   const top = box.scrollTop;
   box.replaceChildren(...children);

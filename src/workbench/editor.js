@@ -2,8 +2,9 @@
 
 import { $, all, chooseTab, el, fill, tabs } from './dom.js';
 import { diffOf } from './diff.js';
-import { callers, calls, changed, open, saved, state, textOf, type } from './state.js';
-import { SEVERITY, nameOf, partOf, ruleName } from './words.js';
+import { callers, calls, changed, open, reaches, saved, state, textOf, type } from './state.js';
+import { messages } from './preview.js';
+import { SEVERITY, mendOf, nameOf, ruleName } from './words.js';
 
 export function renderEditor() {
   const path = state.open;
@@ -72,7 +73,7 @@ function renderNotes(found) {
   $('editor').dataset.notes = String(found.length > 0);
   let free = 0;
   const sorted = found.toSorted((a, b) => a.line - b.line);
-  $('notes').replaceChildren(...sorted.map(finding => note(finding)));
+  fill($('notes'), sorted.map(note));
   sorted.forEach((finding, at) => {
     const line = all('.line', $('lines'))[Math.max(0, finding.line - 1)];
     const box = $('notes').children[at], top = Math.max(free, line?.offsetTop ?? 0);
@@ -83,8 +84,8 @@ function renderNotes(found) {
 }
 
 function note(finding) {
-  return el('button', { type: 'button', class: `note ${finding.severity}`, 'data-note': `${finding.line}:${finding.rule}`, click: () => jump(finding), title: finding.mend },
-    el('b', {}, ruleName(finding.rule)), el('span', { lang: 'en' }, finding.what));
+  return el('button', { type: 'button', class: `note ${finding.severity}`, 'data-note': `${finding.line}:${finding.rule}`, click: () => jump(finding), title: `${finding.what}; ${finding.mend}` },
+    el('b', {}, ruleName(finding.rule)), mendOf(finding.rule) ?? el('span', { lang: 'en' }, finding.what));
 }
 
 // ---- findings ----------------------------------------------------------------------------------------------------
@@ -104,6 +105,7 @@ function item(finding) {
   return el('button', { type: 'button', class: 'finding', 'data-finding': `${finding.path}:${finding.line}:${finding.rule}`, click: () => jump(finding) },
     el('span', { class: `badge ${finding.severity}` }, SEVERITY[finding.severity]),
     el('span', {}, el('b', {}, ruleName(finding.rule)), el('span', { class: 'soft' }, place.filter(Boolean).join(' · ')),
+      mendOf(finding.rule) && el('span', { class: 'what' }, mendOf(finding.rule)),
       el('span', { class: 'what', lang: 'en' }, `${finding.what}; ${finding.mend}`),
       finding.example && el('span', { class: 'small soft mono' }, `${finding.example}${finding.shown_by > 1 ? ` ほか${finding.shown_by - 1}件` : ''}`)));
 }
@@ -128,13 +130,13 @@ function caret({ line, column }) {
 // ---- how long ----------------------------------------------------------------------------------------------------
 
 function renderCount() {
-  const shown = state.preview?.messages ?? [];
-  const part = state.open?.split('/')[2];
+  const shown = messages();
+  const parts = state.open ? reaches(state.open).map(path => path.split('/')[2]) : [];
   const sms = shown.find(one => one.sms)?.sms, mail = shown.find(one => one.mail)?.mail;
   const items = [];
-  if (sms && (part === 'sms.hbs' || !partOf(state.open ?? ''))) items.push(...smsCount(sms));
-  if (mail && part === 'email.subject.hbs') items.push(measure('件名', `${[...segmenter.segment(mail.subject)].length}文字`));
-  if (mail && /^email\.(txt|html)/.test(part ?? '')) items.push(measure('本文', `${[...segmenter.segment(mail.text)].length}文字`), mail.html && measure('HTML', `${mail.html.length.toLocaleString('ja')}文字`));
+  if (sms && parts.includes('sms.hbs')) items.push(...smsCount(sms));
+  if (mail && parts.includes('email.subject.hbs')) items.push(measure('件名', `${[...segmenter.segment(mail.subject)].length}文字`));
+  if (mail && parts.some(part => /^email\.(txt|html)/.test(part))) items.push(measure('本文', `${[...segmenter.segment(mail.text)].length}文字`), mail.html && measure('HTML', `${mail.html.length.toLocaleString('ja')}文字`));
   $('count').replaceChildren(...items.filter(Boolean), el('span', { class: 'at' }, position()));
 }
 
@@ -142,7 +144,9 @@ const segmenter = new Intl.Segmenter('ja');
 const measure = (name, value, tone = '') => el('span', { class: tone }, `${name} `, el('b', {}, value));
 
 function smsCount({ size }) {
-  const worst = state.preview.longest?.sms?.size;
+  // Of what does not render nobody knows how long it is.
+  const whole = !state.preview.stale && !state.preview.messages.some(one => one.failed);
+  const worst = whole && state.preview.longest?.sms?.size;
   const tone = n => (n > 1 ? 'warn' : '');
   return [
     measure('届く文', `${size.characters}文字`), size.units !== size.characters && measure('UTF-16', `${size.units}単位`),

@@ -1,14 +1,15 @@
 // Left: the templates with their findings.
 
 import { $, all, el, fill } from './dom.js';
-import { open, ordered, state, changed } from './state.js';
-import { LOCALES, PARTS, SEVERITY, partOf } from './words.js';
+import { dropDraft } from './saving.js';
+import { absent, changed, open, ordered, state, type } from './state.js';
+import { LOCALES, SEVERITY, nameOf, partOf } from './words.js';
 
 export function renderList() {
   renderLocales();
   const paths = ordered();
-  const of = type => paths.filter(path => path.split('/')[1] === type);
-  const groups = state.types.filter(type => of(type.name).length).map(type => group(type, of(type.name)));
+  const of = folder => paths.filter(path => path.split('/')[1] === folder);
+  const groups = state.types.filter(kind => of(kind.name).length).map(kind => group(kind, of(kind.name)));
   const partials = of('_partials');
   fill($('list'), [
     drafts(),
@@ -42,21 +43,23 @@ function drafts() {
 }
 
 function draft(path) {
-  return el('button', { type: 'button', class: 'draft', 'data-draft': path, click: () => openDraft(path) },
-    el('span', { class: 'cut' }, path.replace(/\.hbs$/, '')), el('span', { class: 'badge' }, '開く'));
+  const name = nameOf(path, state.types);
+  return el('div', { class: 'row' },
+    el('button', { type: 'button', class: 'draft', 'data-draft': path, title: path, click: () => openDraft(path) }, el('span', { class: 'cut' }, name)),
+    el('button', { type: 'button', class: 'quiet', 'data-drop': path, 'aria-label': `下書き「${name}」を消す`, click: () => dropDraft(path) }, '消す'));
 }
 
 function openDraft(path) {
   state.locale = path.split('/')[0];
-  state.edits.set(path, state.drafts.get(path));
-  if (!state.files.has(path)) state.files.set(path, { path, locale: state.locale, type: null, text: '', version: null });
+  if (!state.files.has(path)) state.files.set(path, absent(path));
+  type(path, state.drafts.get(path));
   open(path);
   document.dispatchEvent(new CustomEvent('opened-draft'));
 }
 
-function group(type, paths) {
+function group(kind, paths) {
   return el('section', { class: 'group' },
-    el('h3', {}, type.title || type.name, el('small', { class: 'mono' }, type.name)),
+    el('h3', {}, kind.title || kind.name, el('small', { class: 'mono' }, kind.name)),
     el('div', { class: 'parts' }, ...paths.map(file)));
 }
 
@@ -103,5 +106,3 @@ export function connectList() {
     requestAnimationFrame(() => current()?.focus());
   });
 }
-
-export const isTemplate = path => Boolean(PARTS[path?.split('/')[2]]);

@@ -9,6 +9,7 @@ export function renderMail(mails) {
   state.mail = Math.min(state.mail, Math.max(0, mails.length - 1));
   const shown = mails[state.mail];
   $('mail').hidden = !shown?.mail;
+  $('mail').classList.toggle('old', Boolean(shown?.failed));
   $('mail-failed').hidden = !shown?.failed;
   if (shown?.failed) $('mail-failed').replaceChildren(...failed(shown.failed).childNodes);
   if (!shown?.mail) return;
@@ -50,7 +51,9 @@ function inScheme(html, dark) {
   return html
     .replace(/\(\s*prefers-color-scheme\s*:\s*dark\s*\)/g, dark ? yes : no)
     .replace(/\(\s*prefers-color-scheme\s*:\s*light\s*\)/g, dark ? no : yes)
-    .replace(/color-scheme:\s*light dark/g, `color-scheme: ${dark ? 'dark' : 'light'}`);
+    .replace(/color-scheme:\s*light dark/g, `color-scheme: ${dark ? 'dark' : 'light'}`)
+    // A phone's scroll bar takes no room.
+    .concat(html ? '<style>html { scrollbar-width: none }</style>' : '');
 }
 
 // 375 px as on a phone, or at least 640 px as on a desktop, made smaller where the pane has less.

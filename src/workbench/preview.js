@@ -16,10 +16,10 @@ export function renderPreview() {
 }
 
 // While the text does not parse, the last good messages; of one that does not render, its last good text.
-function messages() {
-  const now = state.preview?.stale && state.good ? state.good : state.preview;
+export function messages() {
   const good = state.good?.messages ?? [];
-  return (now?.messages ?? []).map((one, at) => ({ ...one, ...(one.failed && !good[at]?.failed ? good[at] : {}), failed: one.failed }));
+  const now = state.preview?.stale && good.length ? good : state.preview?.messages ?? [];
+  return now.map((one, at) => ({ ...one, ...(one.failed ? good[at] : {}), failed: one.failed }));
 }
 
 function renderChooser() {
@@ -57,7 +57,7 @@ function bubble(message) {
   const to = el('p', { class: 'to' }, el('span', { class: `tag ${message.fate === 'not_sent' ? 'warn' : 'good'}` }, FATE[message.fate]),
     el('span', { class: 'cut', title: message.why }, [message.to, CONTACT[message.contact]].filter(Boolean).join(' · ') || 'この例では SMS を使いません'));
   const text = message.sms && el('div', { class: 'bubble' }, ...message.sms.parts.flatMap(part));
-  return el('li', { class: 'sms' }, to, text, message.failed && failed(message.failed), message.sms && fine(message.sms.size));
+  return el('li', { class: `sms ${message.failed ? 'old' : ''}` }, to, text, message.sms && fine(message.sms.size), message.failed && failed(message.failed));
 }
 
 function part(text, at) {

@@ -2,23 +2,21 @@
 
 import { $, ask, el } from './dom.js';
 import { diffOf } from './diff.js';
-import { changed, check, edited, lookAgain, reached, readState, revert, state, tell, textOf } from './state.js';
+import { absent, changed, check, edited, lookAgain, reached, readState, revert, state, tell, textOf } from './state.js';
 import { nameOf, reason } from './words.js';
 
 let conflicts = [];
 
 export function renderActions() {
   const typed = state.edits.size;
-  const draft = state.drafts.has(state.open);
   $('save').disabled = !typed;
   $('draft').disabled = !state.edits.has(state.open);
-  $('revert').disabled = !state.edits.has(state.open) && !draft;
-  $('revert').textContent = !state.edits.has(state.open) && draft ? '下書きを消す' : '元に戻す';
+  $('revert').disabled = !state.edits.has(state.open);
   $('save').firstChild.textContent = typed > 1 ? `${typed}件を保存` : '保存';
   const { message, bad } = state.message ?? {};
   $('verdict').dataset.tone = state.message ? (bad ? 'bad' : 'good') : typed ? 'warn' : '';
   $('verdict').textContent = state.message ? (typeof message === 'string' ? message : reason(message)) : typed ? `保存していない変更 ${typed}件` : '';
-  $('where').textContent = state.dir ?? '内蔵の文面です。変更はこのプロセスが終わるまで残ります。自分の文面は「shirase init フォルダー」で書き出せます。';
+  $('where').textContent = state.dir ?? '内蔵の文面です。変更はこのコマンドが終わると消えます。自社用は「shirase init フォルダー」で書き出せます。';
   $('where').dataset.builtIn = String(!state.dir);
   $('where').title = $('where').textContent;
 }
@@ -42,7 +40,7 @@ export async function save() {
 // What was typed meanwhile stays an edit.
 async function done(sent) {
   for (const [path, text] of sent) {
-    state.files.get(path).text = text;
+    state.files.set(path, { ...(state.files.get(path) ?? absent(path)), text });
     if (textOf(path) === text.replace(/\r\n?/g, '\n')) state.edits.delete(path);
   }
   // The base of what is still being typed is what was just saved.
@@ -66,9 +64,8 @@ export async function keepDraft() {
   lookAgain();
 }
 
-async function revertOrDrop() {
-  const path = state.open;
-  if (state.edits.has(path)) return revert(path);
+export async function dropDraft(path) {
+  if (!confirm(`下書き「${nameOf(path, state.types)}」を消しますか。元には戻せません。`)) return;
   const { ok, value } = await reached(ask('/api/draft', { path }, 'DELETE'));
   if (!ok) return tell(value, true);
   await readState();
@@ -100,7 +97,7 @@ function settle(mine) {
 export function connectSaving() {
   $('save').addEventListener('click', save);
   $('draft').addEventListener('click', keepDraft);
-  $('revert').addEventListener('click', revertOrDrop);
+  $('revert').addEventListener('click', () => revert(state.open));
   $('conflict-theirs').addEventListener('click', () => settle(false));
   $('conflict-mine').addEventListener('click', () => settle(true));
   $('conflict-close').addEventListener('click', () => $('conflict').close());

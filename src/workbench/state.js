@@ -57,7 +57,10 @@ export async function readState() {
   Object.assign(state, { dir: value.dir, brand: value.brand, types: value.types });
   state.files = new Map(value.files.map(file => [file.path, mine(file)]));
   state.drafts = new Map(value.drafts.map(draft => [draft.path, lines(draft.text)]));
-  for (const [path, text] of state.edits) if (text === saved(path)) state.edits.delete(path);
+  for (const [path, text] of state.edits) {
+    if (!state.files.has(path)) state.files.set(path, absent(path));
+    else if (text === saved(path)) state.edits.delete(path);
+  }
   if (!state.files.has(state.open)) open(ordered()[0] ?? null);
   changed();
 }
@@ -66,6 +69,12 @@ export async function readState() {
 function mine(file) {
   const known = state.files.get(file.path);
   return state.edits.has(file.path) && known ? known : file;
+}
+
+// Typed, but not on disk: a draft of something new, or somebody removed the file.
+export function absent(path) {
+  const [locale, folder] = path.split('/');
+  return { path, locale, type: folder === '_partials' ? null : folder, text: '', version: null };
 }
 
 // ---- which one ---------------------------------------------------------------------------------------------------
@@ -90,17 +99,17 @@ function matches(path) {
 export function open(path) {
   state.open = path;
   const type = state.files.get(path)?.type;
-  if (type && type !== state.type) choose(type);
-  else if (!type) choose(users(path).find(user => user === state.type) ?? users(path)[0] ?? state.type);
+  const shown = type ? [type] : users(path);
+  if (!state.type || (shown.length && !shown.includes(state.type))) choose(shown[0]);
   changed();
 }
 
 export function choose(type, example = null) {
-  if (type !== state.type) Object.assign(state, { good: null, mail: 0 });
+  if (type !== state.type) state.mail = 0;
   state.type = type ?? state.types[0]?.name;
   const known = state.types.find(one => one.name === state.type)?.examples ?? [];
   state.example = known.some(one => one.id === example) ? example : known[0]?.id ?? null;
-  if (state.own !== null && type !== undefined) state.own = null;
+  state.own = null;
   changed();
   look();
 }
@@ -115,12 +124,14 @@ export function calls(path) {
 
 export const callers = path => [...state.files.keys()].filter(other => calls(other).includes(path));
 
-// Event types whose texts a partial is in, however deep.
-export function users(path) {
+// The templates whose texts a file is in, however deep.
+export function reaches(path) {
   const seen = new Set([path]);
   for (const one of seen) callers(one).forEach(other => seen.add(other));
-  return [...new Set([...seen].map(one => state.files.get(one)?.type).filter(Boolean))];
+  return [...seen].filter(one => state.files.get(one)?.type);
 }
+
+const users = path => [...new Set(reaches(path).map(one => state.files.get(one).type))];
 
 // ---- questions ---------------------------------------------------------------------------------------------------
 
@@ -147,8 +158,15 @@ async function preview() {
   if (!ok) return void (value.reason === 'data' ? ownProblem(value.detail) : tell(value, true));
   state.ownProblem = null;
   state.preview = value;
-  if (!value.stale) state.good = value;
+  state.good = good(value, JSON.stringify([asked.locale, asked.type, data ?? state.example]));
   changed();
+}
+
+// The last messages of this very example that could be sent.
+function good(now, key) {
+  const before = state.good?.key === key ? state.good.messages : [];
+  if (now.stale) return { key, messages: before };
+  return { key, messages: now.messages.map((one, at) => (one.failed ? before[at] ?? one : one)) };
 }
 
 // A type that is not translated is read in Japanese.

@@ -4,12 +4,18 @@ export const PARTS = { 'sms.hbs': 'SMS', 'email.subject.hbs': '件名', 'email.t
 
 export const LOCALES = { ja: '日本語', en: '英語' };
 
-// Rules that this page can name in Japanese; others keep their own name.
+// Rules that this page can explain in Japanese: a name and the mend. Others keep their own words.
 const RULES = {
-  'parses': '書き方の誤り', 'renders': '表示できない', 'segments': 'SMS が長すぎる', 'routes': '送れる経路がない',
-  'links': 'リンクは使えない', 'complete': 'ファイルが足りない', 'stray-file': '知らないファイル',
+  'parses': ['書き方の誤り', '{{ }} の閉じ忘れか、{{/if}} などの抜けがないか確かめてください。'],
+  'renders': ['表示できない', '名前の打ち間違いを直すか、ないこともある項目なら {{#if …}} で囲んでください。'],
+  'segments': ['SMS が長すぎる', '文を短くしてください。通数ごとに料金がかかります。'],
+  'routes': ['送れる経路がない', 'どの SMS 経路でも送れません。文字か長さを見直してください。'],
+  'links': ['リンクは使えない', 'リンクやドメイン名は書けません。電話番号で案内してください。'],
+  'complete': ['ファイルが足りない', 'このファイルを作ってください。'],
+  'stray-file': ['知らないファイル', '名前を直すか、取り除いてください。'],
 };
-export const ruleName = rule => RULES[rule] ?? rule;
+export const ruleName = rule => RULES[rule]?.[0] ?? rule;
+export const mendOf = rule => RULES[rule]?.[1];
 
 export const SEVERITY = { error: 'エラー', warning: '注意' };
 

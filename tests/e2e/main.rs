@@ -44,3 +44,4 @@ mod stop;
 mod tls;
 mod topology;
 mod trace;
+mod workbench;

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use crate::house::{self, BINARY, CATALOG, Desk};
 use crate::support::{Guard, eventually, free_port, http_get, http_post, try_http_get};
 
+const SMS: &str = "ja/security.login/sms.hbs";
+
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The demo with its page, ended with the value.
@@ -24,7 +26,7 @@ impl Demo {
         let output = std::fs::File::create(desk.scratch.join("stdout")).expect("our folder");
         let errors = std::fs::File::create(desk.scratch.join("stderr")).expect("our folder");
         let mut command = desk.command(BINARY);
-        command.args(["demo", "--listen", &format!("127.0.0.1:{port}")]);
+        command.args(["demo", "--listen", &format!("127.0.0.1:{port}"), "--workbench", "127.0.0.1:0"]);
         command.stdout(Stdio::from(output)).stderr(Stdio::from(errors));
         let guard = Guard::start(&desk.scratch, &mut command);
         let demo = Self { guard, port, desk };
@@ -148,6 +150,37 @@ fn the_page_shows_the_samples_takes_events_and_says_what_became_of_them() {
     assert_eq!(status.code(), Some(0), "{}", demo.desk.scratch.read("stderr"));
 }
 
+#[test]
+fn a_text_saved_in_the_workbench_is_in_the_next_sample_that_is_sent() {
+    let demo = Demo::start();
+    let state = demo.get("/api/state");
+    let address = state["workbench"].as_str().expect("an address").to_owned();
+    let port = address.trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok());
+    let port: u16 = port.unwrap_or_else(|| panic!("{address}"));
+    let (status, texts) = http_get(port, "/api/state");
+    assert_eq!(status, 200, "{texts}");
+    let texts: Value = serde_json::from_str(&texts).expect("JSON");
+    let file =
+        texts["files"].as_array().expect("files").iter().find(|file| file["path"] == SMS).expect("there");
+    let text =
+        file["text"].as_str().expect("a text").replace("ログインがありました", "ログインを確認しました");
+    let change = json!({"changes": [{"path": SMS, "text": text, "base": file["version"]}]});
+    let (status, saved) = http_post(port, "/api/save", "application/json", &change.to_string());
+    assert_eq!(status, 200, "{saved}");
+
+    let samples = demo.get("/api/samples");
+    let mut fresh =
+        samples.as_array().expect("samples").iter().find(|one| one["type"] == "security.login").expect("one")
+            ["event"]
+            .clone();
+    fresh["id"] = json!("after-saving");
+    fresh["data"]["recipient"] = json!({"user_id": "U9", "phone": "080-7777-6666"});
+    assert_eq!(demo.send(&fresh.to_string())["result"], "done");
+    let state = demo.get("/api/state");
+    let sms = state["sms"].as_array().expect("SMS").last().expect("one").clone();
+    assert!(sms["text"].as_str().is_some_and(|text| text.contains("ログインを確認しました")), "{sms}");
+}
+
 #[tokio::test]
 async fn the_page_loads_nothing_from_elsewhere_and_takes_events_of_no_other_site() {
     house::provide_tls();
@@ -181,7 +214,7 @@ fn a_taken_port_is_no_reason_to_stop() {
     let port = taken.local_addr().expect("bound").port();
     let desk = Desk::new();
     let mut command = desk.command(BINARY);
-    command.args(["demo", "--listen", &format!("127.0.0.1:{port}")]);
+    command.args(["demo", "--listen", &format!("127.0.0.1:{port}"), "--workbench", "127.0.0.1:0"]);
     let output = std::fs::File::create(desk.scratch.join("stdout")).expect("our folder");
     command.stdout(Stdio::from(output)).stderr(Stdio::null());
     let guard = Guard::start(&desk.scratch, &mut command);

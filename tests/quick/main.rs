@@ -18,6 +18,7 @@
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `smtp`: the dialogue with a relay, and what can go wrong at each of its stages
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
+//! - `workbench`: the page on which texts are changed, its API and what it refuses
 //! - `house`, `script`: what they are made of
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -47,3 +48,4 @@ mod suite;
 #[path = "../support/mod.rs"]
 mod support;
 mod vendors;
+mod workbench;

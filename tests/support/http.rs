@@ -29,6 +29,14 @@ pub fn http_post(port: u16, path: &str, content_type: &str, body: &str) -> (u16,
     exchange(port, &request).unwrap_or_else(|error| panic!("POST http://127.0.0.1:{port}{path}: {error}"))
 }
 
+/// Status and body of any request on loopback, with these header lines (`Host: …\r\n`).
+#[track_caller]
+pub fn http_request(port: u16, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
+    let length = body.len();
+    let request = format!("{method} {path} HTTP/1.0\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
+    exchange(port, &request).unwrap_or_else(|error| panic!("{method} http://127.0.0.1:{port}{path}: {error}"))
+}
+
 /// HTTP/1.0, so that the answer ends with the connection and never comes in chunks.
 fn exchange(port: u16, request: &str) -> io::Result<(u16, String)> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
