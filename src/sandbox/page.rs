@@ -76,8 +76,7 @@ impl Page {
             .route("/api/state", get(state))
             .route("/api/samples", get(async |State(page): State<Self>| Json(page.samples)))
             .route("/api/stream", get(stream))
-            .route("/api/events", post(send))
-            .route_layer(middleware::from_fn(json_only))
+            .route("/api/events", post(send).route_layer(middleware::from_fn(json_only)))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
             .layer(middleware::from_fn(own_names_only))
             .with_state(self);

@@ -196,7 +196,7 @@ fn a_mail_is_shown_at_both_widths_light_and_dark_whatever_the_device_prefers() {
     browser.click("[data-path='ja/security.login/email.html.hbs']");
     let width = || browser.run("return document.querySelector('#mail-frame').offsetWidth").as_u64();
     let html = || browser.run("return document.querySelector('#mail-frame').srcdoc").to_string();
-    browser.wait_for("document.querySelector('#mail-frame').srcdoc.includes('</html>')");
+    browser.wait_for("document.querySelector('#mail-frame').srcdoc.includes('ログイン')");
     assert_eq!(
         (width(), browser.run("return document.querySelector('#mail-frame').sandbox.length")),
         (Some(375), json!(0))
