@@ -8,7 +8,25 @@ use std::ops::Range;
 
 use self::entity::decode;
 pub use self::entity::reference;
-pub use self::visible::visible;
+use self::visible::{Visible, visible};
+
+/// HTML that several rules look at, read once.
+#[derive(Debug)]
+pub struct Html {
+    /// All of it.
+    pub tokens: Vec<Token>,
+    /// What a reader sees.
+    pub visible: Visible,
+}
+
+impl Html {
+    /// Reads a document or a piece of one.
+    pub fn read(html: &str) -> Self {
+        let tokens = tokens(html);
+        let visible = visible(html, &tokens);
+        Self { tokens, visible }
+    }
+}
 
 /// A piece of HTML.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -207,7 +225,7 @@ mod tests {
                     prop_assert!(html.get(range).is_some());
                 }
             }
-            let shown = visible(&html);
+            let shown = Html::read(&html).visible;
             prop_assert!(shown.text.char_indices().all(|(at, _)| html.is_char_boundary(shown.source(at))));
         }
     }

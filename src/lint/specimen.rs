@@ -1,8 +1,11 @@
 //! A message as a customer would read it, and the event that it is made of.
 
+use std::cell::OnceCell;
+
 use jiff::Timestamp;
 
 use super::Premises;
+use super::html::Html;
 use crate::event::{Event, EventType};
 use crate::example;
 use crate::plan::Notification;
@@ -20,9 +23,21 @@ pub struct Specimen {
     pub notification: Notification,
     /// The texts, or why there are none.
     pub texts: Result<Texts, RenderError>,
+    /// The HTML part, read when the first rule asks for it.
+    html: OnceCell<Html>,
 }
 
 impl Specimen {
+    /// The HTML part as mail programs read it, if there is one.
+    pub fn html(&self) -> Option<&Html> {
+        match &self.texts {
+            Ok(Texts::Email { html: Some(html), .. }) => {
+                Some(self.html.get_or_init(|| Html::read(html.text())))
+            }
+            _ => None,
+        }
+    }
+
     /// The SMS, if it is one and renders.
     pub fn sms(&self) -> Option<&Traced> {
         match &self.texts {
@@ -63,6 +78,7 @@ pub fn of_event(
         extreme,
         event: event.clone(),
         notification: one.notification,
+        html: OnceCell::new(),
     };
     shown.into_iter().map(specimen).collect()
 }

@@ -51,12 +51,13 @@ fn numeric(number: &str) -> Option<char> {
 pub fn decode(text: &str) -> String {
     let mut decoded = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(c) = rest.chars().next() {
-        let (c, length) = reference(rest).unwrap_or((c, c.len_utf8()));
+    while let Some(at) = rest.find('&') {
+        let (c, length) = reference(&rest[at..]).unwrap_or(('&', 1));
+        decoded.push_str(&rest[..at]);
         decoded.push(c);
-        rest = &rest[length..];
+        rest = &rest[at + length..];
     }
-    decoded
+    decoded + rest
 }
 
 #[cfg(test)]

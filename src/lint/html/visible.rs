@@ -1,7 +1,7 @@
 //! What a reader sees of HTML.
 
+use super::Token;
 use super::entity::reference;
-use super::{Token, tokens};
 
 /// The text of a body. Blocks begin on lines of their own; what is inline leaves no trace.
 #[derive(Debug, Default)]
@@ -26,13 +26,13 @@ fn is_inline(name: &str) -> bool {
 }
 
 /// The visible text of HTML.
-pub fn visible(html: &str) -> Visible {
+pub fn visible(html: &str, tokens: &[Token]) -> Visible {
     let mut visible = Visible::default();
-    let mut hidden: Vec<String> = Vec::new();
-    for token in tokens(html) {
+    let mut hidden: Vec<&str> = Vec::new();
+    for token in tokens {
         match token {
-            Token::Open(tag) if HIDDEN.contains(&tag.name.as_str()) => hidden.push(tag.name),
-            Token::Close(tag) if hidden.last() == Some(&tag.name) => drop(hidden.pop()),
+            Token::Open(tag) if HIDDEN.contains(&tag.name.as_str()) => hidden.push(&tag.name),
+            Token::Close(tag) if hidden.last() == Some(&tag.name.as_str()) => drop(hidden.pop()),
             Token::Text(range) if hidden.is_empty() => visible.push(&html[range.clone()], range.start),
             Token::Open(tag) | Token::Close(tag) if hidden.is_empty() && !is_inline(&tag.name) => {
                 visible.break_line(tag.at);
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn what_is_seen_knows_where_it_stands() {
         let html = "<head><title>題</title><style>b{}</style></head><p>A&amp;B<b>銀</b>行</p>次";
-        let visible = visible(html);
+        let visible = visible(html, &super::super::tokens(html));
         assert_eq!(visible.text.trim_start(), "A&B銀行\n次");
         for seen in ["A", "B", "銀", "行", "次"] {
             let at = visible.text.find(seen).expect("seen");

@@ -1,9 +1,11 @@
 //! No character that shows otherwise, or not at all, on some phones.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use encoding_rs::SHIFT_JIS;
 
 use super::super::finding::Found;
-use super::super::html::visible;
 use super::super::{Check, Premises, Rule, Severity, Specimen};
 use crate::template::{Part, Traced, is_invisible};
 
@@ -16,12 +18,12 @@ pub const RULE: Rule = Rule {
 
 fn check(_: &Premises<'_>, specimen: &Specimen) -> Vec<Found> {
     let Ok(texts) = &specimen.texts else { return Vec::new() };
-    let found = texts.parts().into_iter().flat_map(|(part, text)| in_part(part, text));
+    let found = texts.parts().into_iter().flat_map(|(part, text)| in_part(specimen, part, text));
     found.map(|found| found.shown_by(specimen)).collect()
 }
 
 /// What customers are called may hold such characters, and rightly: only the house's own words count.
-fn in_part(part: Part, whole: &Traced) -> Vec<Found> {
+fn in_part(specimen: &Specimen, part: Part, whole: &Traced) -> Vec<Found> {
     let unfit = |at: usize, c: char| {
         let (what, mend) = unfit(c)?;
         whole.is_own(at).then(|| {
@@ -34,13 +36,13 @@ fn in_part(part: Part, whole: &Traced) -> Vec<Found> {
             Found::new(whole.place(at), what, mend)
         })
     };
-    if part != Part::Html {
+    let Some(html) = specimen.html().filter(|_| part == Part::Html) else {
         let layout = |at: usize, c: char| c == '\n' || whole.text()[at..].starts_with("\r\n");
         let characters = whole.text().char_indices().filter(|(at, c)| !layout(*at, *c));
         return characters.filter_map(|(at, c)| unfit(at, c)).collect();
-    }
+    };
     // Who writes `&nbsp;` or `&shy;` means it, and spaces of any kind are layout.
-    let shown = visible(whole.text());
+    let shown = &html.visible;
     let meant = |at: usize, c: char| {
         c.is_ascii_whitespace() || (whole.text()[at..].starts_with('&') && (is_invisible(c) || c == NO_BREAK))
     };
@@ -72,7 +74,15 @@ fn is_emoji(c: char) -> bool {
 /// Rows that NEC and IBM added to JIS X 0208, as in Windows-31J: 13 (NEC's special characters), 89 to 92 (IBM's, selected by NEC),
 /// 115 to 119 (IBM's).
 fn is_extension(c: char) -> bool {
-    row(c).is_some_and(|row| matches!(row, 13 | 89..=92 | 115..=119))
+    // Asking the encoder takes long, since it searches its tables from the front: so these rows are read out once.
+    static EXTENSIONS: LazyLock<HashSet<char>> = LazyLock::new(|| {
+        let leads = [0x87, 0xED, 0xEE, 0xFA, 0xFB, 0xFC];
+        let pairs = leads.iter().flat_map(|lead| (0x40..=0xFC).map(|trail| [*lead, trail]));
+        let characters = pairs.flat_map(|pair| SHIFT_JIS.decode(&pair).0.chars().collect::<Vec<_>>());
+        // What is in a row of JIS X 0208, too, is none of them.
+        characters.filter(|c| row(*c).is_some_and(|row| matches!(row, 13 | 89..=92 | 115..=119))).collect()
+    });
+    EXTENSIONS.contains(&c)
 }
 
 /// The row of JIS X 0208 (and beyond) in which Windows-31J has a character: two to each lead byte.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::finding::Found;
-use super::super::html::visible;
 use super::super::{Check, Premises, Rule, Severity, Specimen};
 use crate::template::{Texts, Traced, narrow};
 
@@ -18,7 +17,7 @@ pub const RULE: Rule = Rule {
 
 fn check(_: &Premises<'_>, specimen: &Specimen) -> Vec<Found> {
     let Ok(Texts::Email { text, html: Some(html), .. }) = &specimen.texts else { return Vec::new() };
-    let shown = visible(html.text());
+    let Some(shown) = specimen.html().map(|html| &html.visible) else { return Vec::new() };
     let (in_text, in_html) = (Words::of(text.text()), Words::of(&shown.text));
     let values = values(&specimen.event.data);
     let missing = |from: &Words, to: &Words, whole: &Traced, other: &str, source: &dyn Fn(usize) -> usize| {

@@ -24,7 +24,10 @@ const LOADING: [&str; 5] = ["src", "srcset", "background", "poster", "data"];
 fn check(_: &Premises<'_>, specimen: &Specimen) -> Vec<Found> {
     let Ok(texts) = &specimen.texts else { return Vec::new() };
     let found = texts.parts().into_iter().flat_map(|(part, text)| match part {
-        Part::Html => [nesting(text), harm(text)].concat(),
+        Part::Html => {
+            let tokens = specimen.html().map(|html| html.tokens.as_slice()).unwrap_or_default();
+            [nesting(text, tokens), harm(text, tokens)].concat()
+        }
         _ => in_text(text),
     });
     found.map(|found| found.shown_by(specimen)).collect()
@@ -50,11 +53,11 @@ fn in_text(whole: &Traced) -> Vec<Found> {
 }
 
 /// Elements that are not closed, or not in order.
-fn nesting(whole: &Traced) -> Vec<Found> {
-    let mut open: Vec<Tag> = Vec::new();
+fn nesting(whole: &Traced, tokens: &[Token]) -> Vec<Found> {
+    let mut open: Vec<&Tag> = Vec::new();
     let mut all = Vec::new();
     let mut found = |at: usize, what: String, mend: String| all.push(Found::new(whole.place(at), what, mend));
-    for token in tokens(whole.text()) {
+    for token in tokens {
         match token {
             Token::Open(tag) if !VOID.contains(&tag.name.as_str()) => open.push(tag),
             Token::Close(tag) => match open.iter().rposition(|it| it.name == tag.name) {
@@ -72,7 +75,7 @@ fn nesting(whole: &Traced) -> Vec<Found> {
             },
             Token::Unfinished(at) => {
                 found(
-                    at,
+                    *at,
                     "a tag or comment that never ends".to_owned(),
                     "write its > or -->, and its closing quote".to_owned(),
                 );
@@ -87,14 +90,14 @@ fn nesting(whole: &Traced) -> Vec<Found> {
 }
 
 /// What runs, asks for or loads something.
-fn harm(whole: &Traced) -> Vec<Found> {
-    let tags = tokens(whole.text()).into_iter().filter_map(|token| match token {
+fn harm(whole: &Traced, tokens: &[Token]) -> Vec<Found> {
+    let tags = tokens.iter().filter_map(|token| match token {
         Token::Open(tag) => Some(tag),
         _ => None,
     });
     let mend = "remove it: mail programs block it, and customers are not to be used to it";
     let found = |(at, what)| Found::new(whole.place(at), what, mend);
-    tags.flat_map(|tag| harms(&tag)).map(found).collect()
+    tags.flat_map(harms).map(found).collect()
 }
 
 fn harms(tag: &Tag) -> Vec<(usize, String)> {

@@ -1,7 +1,7 @@
 //! No link and no bare domain, in any width or spelling.
 
 use super::super::finding::Found;
-use super::super::html::{Attribute, Tag, Token, tokens, visible};
+use super::super::html::{Attribute, Html, Tag, Token};
 use super::super::{Check, Premises, Rule, Severity, Specimen};
 use crate::template::{Link, Part, Traced, links, spelling};
 
@@ -36,7 +36,7 @@ const SHOWN: [&str; 6] = ["alt", "title", "aria-label", "label", "placeholder", 
 fn check(_: &Premises<'_>, specimen: &Specimen) -> Vec<Found> {
     let Ok(texts) = &specimen.texts else { return Vec::new() };
     let found = texts.parts().into_iter().flat_map(|(part, text)| match part {
-        Part::Html => in_html(text),
+        Part::Html => specimen.html().map(|html| in_html(text, html)).unwrap_or_default(),
         _ => in_text(text, text.text(), |at| at),
     });
     found.map(|found| found.shown_by(specimen)).collect()
@@ -58,17 +58,17 @@ fn found(whole: &Traced, at: usize, link: String) -> Found {
     Found::new(whole.place(at), format!("has the link {link}"), MEND).of_link(link)
 }
 
-fn in_html(whole: &Traced) -> Vec<Found> {
+fn in_html(whole: &Traced, read: &Html) -> Vec<Found> {
     let html = whole.text();
-    let shown = visible(html);
+    let shown = &read.visible;
     let mut all = in_text(whole, &shown.text, |at| shown.source(at));
     let mut in_style = false;
-    for token in tokens(html) {
+    for token in &read.tokens {
         match token {
             Token::Open(tag) => {
                 in_style = tag.name == "style";
                 if tag.name == "title" {
-                    all.extend(title(whole, &tag));
+                    all.extend(title(whole, tag));
                 }
                 all.extend(tag.attributes.iter().flat_map(|attribute| in_attribute(whole, attribute)));
             }

@@ -5,7 +5,7 @@ use std::iter::repeat_n;
 use serde_json::Value;
 
 use super::super::finding::Found;
-use super::super::html::{Token, tokens, visible};
+use super::super::html::{Html, Token};
 use super::super::{Check, Premises, Rule, Severity, Specimen};
 use crate::event::{EventSchema, PhoneNumber};
 use crate::template::{Part, Traced, narrow};
@@ -40,17 +40,17 @@ fn check(_: &Premises<'_>, specimen: &Specimen) -> Vec<Found> {
     let Ok(texts) = &specimen.texts else { return Vec::new() };
     let secrets = secrets(&specimen.event.kind.schema, &specimen.event.data);
     let found = texts.parts().into_iter().flat_map(|(part, text)| match part {
-        Part::Html => in_html(text, &secrets),
+        Part::Html => specimen.html().map(|html| in_html(text, html, &secrets)).unwrap_or_default(),
         _ => shown(text, text.text(), &|at| at, &secrets),
     });
     found.map(|found| found.shown_by(specimen)).collect()
 }
 
 /// Secrets in what is seen, and in attributes: whoever looks at the source sees those.
-fn in_html(whole: &Traced, secrets: &[Secret]) -> Vec<Found> {
-    let seen = visible(whole.text());
+fn in_html(whole: &Traced, html: &Html, secrets: &[Secret]) -> Vec<Found> {
+    let seen = &html.visible;
     let mut all = shown(whole, &seen.text, &|at| seen.source(at), secrets);
-    for token in tokens(whole.text()) {
+    for token in &html.tokens {
         if let Token::Open(tag) = token {
             let attributes = tag.attributes.iter().filter(|it| !MARKUP.contains(&it.name.as_str()));
             all.extend(
