@@ -44,3 +44,16 @@ pub(super) fn routes() -> Router<Workbench> {
         router.route(path, get(async move || (headers, *text)))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::lint::RULES;
+
+    #[test]
+    fn the_page_can_explain_every_rule_in_japanese() {
+        let words = include_str!("words.js");
+        for rule in RULES {
+            assert!(words.contains(&format!("\n  '{}': ['", rule.name)), "words.js lacks {}", rule.name);
+        }
+    }
+}

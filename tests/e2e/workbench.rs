@@ -88,9 +88,7 @@ fn whoever_edits_a_text_sees_it_is_refused_a_mistake_keeps_a_draft_and_saves_wha
     page.has_no_complaints_but("422");
 }
 
-/// Needs the rule `links`: a set that the checks let pass is saved.
 #[test]
-#[ignore = "until the rule `links` is there"]
 fn a_link_in_a_text_is_refused() {
     let page = Page::open();
     let before = page.bench.file(SMS);
