@@ -14,13 +14,15 @@ mod specimen;
 mod tags;
 mod walk;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
 pub use self::config::{AllowedLink, CheckConfig, Exception, RuleName, Used};
 use self::finding::Found;
 pub use self::finding::{Finding, Severity};
+use self::rules::RENDERS;
 pub use self::rules::RULES;
 pub use self::specimen::Specimen;
 use self::specimen::specimens;
@@ -132,7 +134,7 @@ pub fn check(premises: &Premises<'_>, set: &TemplateSet, now: Timestamp) -> Repo
             found.extend(check(premises, set).into_iter().map(|one| (rule, one)));
         }
     }
-    report.findings = judged(premises.config, found);
+    report.findings = without_echoes(judged(premises.config, found));
     report
 }
 
@@ -146,6 +148,18 @@ impl Report {
             }
         }
     }
+}
+
+/// A tag that a rule of the files explains also fails to render: once is enough, and the rule's words are the better ones.
+fn without_echoes(mut findings: Vec<Finding>) -> Vec<Finding> {
+    let reads_files =
+        |name: &str| RULES.iter().any(|it| it.name == name && matches!(it.check, Check::Set(_)));
+    let explains =
+        |it: &&Finding| it.severity == Severity::Error && it.place.line > 0 && reads_files(it.rule);
+    let line = |it: &Finding| (Arc::clone(&it.place.path), it.place.line);
+    let explained: BTreeSet<_> = findings.iter().filter(explains).map(line).collect();
+    findings.retain(|it| it.rule != RENDERS || !explained.contains(&line(it)));
+    findings
 }
 
 /// The same mistake shows in many examples: one finding, with the first of them. Then severities and exceptions.

@@ -16,7 +16,7 @@ mod shift_jis;
 
 use std::collections::BTreeMap;
 
-use handlebars::{Context, Handlebars, Template};
+use handlebars::{Context, Handlebars, RenderErrorReason, Template};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -291,8 +291,16 @@ impl Registry {
                 (Some(line), Some(column)) => file.at(line, column),
                 _ => file,
             };
-            RenderError::Failed { place, detail: error.reason().to_string() }
+            RenderError::Failed { place, detail: in_words(error.reason()) }
         })
+    }
+}
+
+/// What handlebars says of a name that is not there is for programmers.
+fn in_words(reason: &RenderErrorReason) -> String {
+    match reason {
+        RenderErrorReason::MissingVariable(Some(name)) => format!("there is no `{name}` in this event"),
+        reason => reason.to_string(),
     }
 }
 

@@ -317,7 +317,7 @@ fn an_exception_of_an_unknown_rule_or_without_a_reason_is_named_by_its_key() {
     let exception = "[[templates.check.exceptions]]\ntemplate = \"ja/*\"\n";
     let forms = load(&format!("{exception}rule = \"lnks\"\n"), &[]).expect_err("wrong");
     for expected in [
-        "exceptions.0.rule: is no rule; rules: partials, ",
+        "exceptions.0.rule: is no rule that can be set otherwise; those that can: partials, ",
         "templates.check.exceptions.0.reason: is missing",
     ] {
         assert!(forms.contains(expected), "{expected}\nis not in\n{forms}");

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::finding::Found;
-use super::{Finding, RULES, Severity};
+use super::{Finding, RENDERS, RULES, Severity};
 use crate::config::text_value;
 use crate::template::spelling;
 
@@ -66,7 +66,7 @@ pub struct RuleName(&'static str);
 
 /// A text that is no rule's name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("is no rule; rules: {}", names().collect::<Vec<_>>().join(", "))]
+#[error("is no rule that can be set otherwise; those that can: {}", names().collect::<Vec<_>>().join(", "))]
 pub struct RuleNameError;
 
 impl FromStr for RuleName {
@@ -85,8 +85,9 @@ impl fmt::Display for RuleName {
 
 text_value!(RuleName, "rule");
 
+/// The rules that a house may set otherwise.
 fn names() -> impl Iterator<Item = &'static str> {
-    RULES.iter().map(|rule| rule.name)
+    RULES.iter().map(|rule| rule.name).filter(|name| *name != RENDERS)
 }
 
 fn default_max_segments() -> NonZeroUsize {

@@ -25,6 +25,7 @@ mod unescaped;
 mod unused_exception;
 mod variables;
 
+pub use self::renders::NAME as RENDERS;
 use super::Rule;
 
 /// Every rule, in the order of the documentation.

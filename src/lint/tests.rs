@@ -154,3 +154,17 @@ fn every_character_of_the_built_in_messages_is_found_in_its_file() {
     }
     assert!(literal > 1_000, "{literal} characters of the templates' own");
 }
+
+#[test]
+fn a_name_that_is_not_there_is_said_once_by_the_rule_that_knows_what_was_meant() {
+    let text = "{{brand.company}} {{brand.phone}} {{brand.fone}}";
+    let of = |check: &str| House::new(json!({})).with(check).report(&[(SMS, text)]).findings;
+    let rules = |findings: &[Finding]| findings.iter().map(|it| it.rule).collect::<Vec<_>>();
+    let found = of("");
+    assert_eq!(rules(&found), ["variables"], "{found:?}");
+    assert!(found[0].mend.contains("`phone`"), "{found:?}");
+    // Whoever takes that rule back still cannot use what does not render.
+    let found = of("severity = { variables = \"off\" }");
+    assert_eq!(rules(&found), ["renders"], "{found:?}");
+    assert!(found[0].what.contains("`brand.fone`"), "{found:?}");
+}

@@ -4,8 +4,11 @@ use super::super::finding::Found;
 use super::super::{Check, Premises, Rule, Severity, Specimen};
 use crate::template::RenderError;
 
+/// Its name. Nobody can set it off: what does not render is never sent, so that would only hide it.
+pub const NAME: &str = "renders";
+
 pub const RULE: Rule = Rule {
-    name: "renders",
+    name: NAME,
     severity: Severity::Error,
     about: "every message of every example and extreme renders: one that does not would be a dead letter",
     check: Check::Message(check),
