@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The tests.
 #
-#   tests/run.sh quick             without servers, about a minute
+#   tests/run.sh quick             without servers, about two minutes
 #   tests/run.sh [all] [FILTER]    everything; the rest of the arguments goes to the end-to-end tests
 #   tests/run.sh chaos [--minutes N] [--seed S]
 #                                  random faults, drawn from a seed, on two workers, a broker of three nodes, PostgreSQL, and

@@ -8,16 +8,18 @@ fn now() -> Timestamp {
     "2026-11-22T06:05:00Z".parse().expect("a time")
 }
 
+fn built_in() -> (Catalog, Config) {
+    (Catalog::load(&Files::embedded("config")).expect("built in"), Config::built_in())
+}
+
+fn premises<'a>(catalog: &'a Catalog, config: &'a Config) -> Premises<'a> {
+    Premises { catalog, brand: &config.brand, sms: &config.sms, config: &config.templates.check }
+}
+
 #[test]
 fn the_built_in_set_passes_every_rule() {
-    let (catalog, config) =
-        (Catalog::load(&Files::embedded("config")).expect("built in"), Config::built_in());
-    let premises = Premises {
-        catalog: &catalog,
-        brand: &config.brand,
-        sms: &config.sms,
-        config: &config.templates.check,
-    };
+    let (catalog, config) = built_in();
+    let premises = premises(&catalog, &config);
     let (set, report) = load(&premises, &Files::embedded("templates"), now())
         .unwrap_or_else(|report| panic!("{:#?}", report.findings));
     assert_eq!(report.findings, []);
@@ -101,14 +103,8 @@ fn the_same_mistake_in_several_messages_is_one_finding_with_the_first_example() 
 
 #[test]
 fn a_mistake_in_a_shared_partial_is_one_finding_that_names_its_types() {
-    let (catalog, config) =
-        (Catalog::load(&Files::embedded("config")).expect("built in"), Config::built_in());
-    let premises = Premises {
-        catalog: &catalog,
-        brand: &config.brand,
-        sms: &config.sms,
-        config: &config.templates.check,
-    };
+    let (catalog, config) = built_in();
+    let premises = premises(&catalog, &config);
     let broken = |(name, text): (&str, &str)| {
         let text =
             if name.starts_with("ja/") { text.replace("{{location}}", "{{lokation}}") } else { text.into() };
@@ -126,14 +122,8 @@ fn a_mistake_in_a_shared_partial_is_one_finding_that_names_its_types() {
 
 #[test]
 fn every_character_of_the_built_in_messages_is_found_in_its_file() {
-    let (catalog, config) =
-        (Catalog::load(&Files::embedded("config")).expect("built in"), Config::built_in());
-    let premises = Premises {
-        catalog: &catalog,
-        brand: &config.brand,
-        sms: &config.sms,
-        config: &config.templates.check,
-    };
+    let (catalog, config) = built_in();
+    let premises = premises(&catalog, &config);
     let set = TemplateSet::load(&Files::embedded("templates"), &catalog).expect("built in");
     let traced = TracedSet::new(&set);
     let mut literal = 0;
@@ -162,7 +152,7 @@ fn a_name_that_is_not_there_is_said_once_by_the_rule_that_knows_what_was_meant()
     let rules = |findings: &[Finding]| findings.iter().map(|it| it.rule).collect::<Vec<_>>();
     let found = of("");
     assert_eq!(rules(&found), ["variables"], "{found:?}");
-    assert!(found[0].mend.contains("`phone`"), "{found:?}");
+    assert!(found[0].mend.contains("`brand.phone`"), "{found:?}");
     // Whoever takes that rule back still cannot use what does not render.
     let found = of("severity = { variables = \"off\" }");
     assert_eq!(rules(&found), ["renders"], "{found:?}");
