@@ -15,6 +15,9 @@ use crate::event::{EmailAddress, EventSchema, PhoneNumber};
 pub const UNLIMITED_LENGTH: usize = 128;
 /// How many items a list is taken to have that its schema does not limit.
 const UNLIMITED_ITEMS: usize = 8;
+/// More characters or items are not tried, whatever a schema allows: all of an event's data has to fit into its 256 KiB.
+const MOST_LENGTH: usize = 8192;
+const MOST_ITEMS: usize = 64;
 /// How large an integer is taken to be that its schema does not limit.
 const UNLIMITED_WHOLE: i64 = 999_999_999_999;
 
@@ -122,7 +125,7 @@ impl Maker<'_> {
         }
         let count = match self.end {
             End::Shortest => list.least,
-            End::Longest => list.most.unwrap_or(UNLIMITED_ITEMS.max(list.least)),
+            End::Longest => list.most.unwrap_or(UNLIMITED_ITEMS).min(MOST_ITEMS).max(list.least),
         };
         let items: Vec<Value> = match &list.item.kind {
             Kind::Codes(codes) => {
@@ -146,7 +149,7 @@ impl Maker<'_> {
         }
         let length = match (self.end, text.most) {
             (End::Shortest, _) => text.least,
-            (End::Longest, Some(most)) => most,
+            (End::Longest, Some(most)) => most.min(MOST_LENGTH).max(text.least),
             (End::Longest, None) => {
                 let made = text.pattern.as_deref().and_then(|pattern| matching(pattern, UNLIMITED_LENGTH));
                 if made.is_none_or(|made| made.chars().count() >= UNLIMITED_LENGTH) {

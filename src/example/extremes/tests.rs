@@ -123,3 +123,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_limit_beyond_any_event_is_not_tried() {
+    let extremes = extremes(json!({
+        "type": "object",
+        "properties": {"long": {"type": "string", "maxLength": 2_000_000_000},
+            "many": {"type": "array", "maxItems": 2_000_000_000, "items": {"type": "string", "maxLength": 3}}},
+        "examples": [{}, {"long": "x", "many": ["x"]}]
+    }));
+    let longest = data(&extremes, "longest-1");
+    assert_eq!(longest["long"].as_str().map(|text| text.chars().count()), Some(MOST_LENGTH));
+    assert_eq!(longest["many"].as_array().map(Vec::len), Some(MOST_ITEMS));
+}
