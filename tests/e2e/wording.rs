@@ -76,7 +76,9 @@ impl Folder {
         let mut folder = Self { scratch, set: Set::new(), mounts: 0 };
         fs::create_dir(folder.dir()).expect("a new folder");
         folder.mount(set);
-        symlink("..data/ja", folder.path("ja")).expect("a new link");
+        for locale in ["ja", "en"] {
+            symlink(format!("..data/{locale}"), folder.path(locale)).expect("a new link");
+        }
         folder.set = set.clone();
         folder
     }
