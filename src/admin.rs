@@ -95,7 +95,7 @@ async fn index() -> &'static str {
 
 async fn prometheus(State(admin): State<Admin>) -> Response {
     admin.metrics.run_upkeep();
-    let metrics = admin.metrics.render() + &templates::series(admin.wording.current().version());
+    let metrics = admin.metrics.render() + &templates::series(&admin.wording);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics).into_response()
 }
 

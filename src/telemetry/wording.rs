@@ -1,6 +1,6 @@
 //! What becomes of changed templates.
 
-use metrics::{counter, gauge};
+use metrics::counter;
 use tracing::{debug, info, warn};
 
 use crate::wording::{Refusal, Reload, ReloadResult, Why};
@@ -13,7 +13,6 @@ pub fn wording_watched(dir: &str, version: &str, by_itself: bool) {
     for result in ReloadResult::ALL {
         counter!("shirase_template_reloads_total", "result" => result.as_str()).absolute(0);
     }
-    gauge!("shirase_template_refused").set(0.0);
     let when = if by_itself { "on change and on SIGHUP" } else { "on SIGHUP" };
     info!(dir, version, when, "templates are reloaded");
 }
@@ -21,8 +20,6 @@ pub fn wording_watched(dir: &str, version: &str, by_itself: bool) {
 /// The folder of templates was read anew.
 pub fn wording_reloaded(reload: &Reload, in_use: &str) {
     counter!("shirase_template_reloads_total", "result" => reload.result().as_str()).increment(1);
-    let refused = reload.result() == ReloadResult::Refused;
-    gauge!("shirase_template_refused").set(f64::from(u8::from(refused)));
     match reload {
         Reload::Loaded { version, before, warnings } => {
             info!(version, before, warnings, "templates loaded: in use from now on");
