@@ -60,6 +60,5 @@ fn describe() {
         "shirase_template_reloads_total",
         "Changed templates by result: loaded, refused, unchanged"
     );
-    describe_gauge!("shirase_template_refused", "1 while the set on disk is not the one in use");
     describe_counter!("shirase_claims_taken_over_total", "Claims of a crashed or stuck attempt taken over");
 }
