@@ -4,6 +4,7 @@
 //! by its file name. Strict mode: a variable that is not there is an error, not a hole in a text.
 
 mod brand;
+mod character;
 mod helpers;
 mod link;
 mod load;
@@ -21,8 +22,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 pub use self::brand::{Brand, LocaleBrand, Voice};
+pub use self::character::{is_emoji, is_invisible, is_private};
 pub use self::helpers::{HELPERS, Helper, Signature, is_helper, signatures};
-pub use self::link::{Link, is_invisible, links, spelling};
+pub use self::link::{Link, links, spelling};
 pub(crate) use self::load::Slot;
 pub use self::load::TemplateProblem;
 pub use self::narrow::narrow;

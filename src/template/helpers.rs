@@ -158,5 +158,10 @@ impl HelperDef for &'static Helper {
     }
 }
 
+/// A value that has to be a text.
+fn text(value: &Value) -> Result<&str, &'static str> {
+    value.as_str().ok_or("the value is no text")
+}
+
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::character::is_invisible;
 use super::narrow::narrow;
 
 /// A link in a text.
@@ -40,15 +41,6 @@ pub fn links(text: &str) -> Vec<Link> {
 /// The one spelling of a link that stands alone in a text.
 pub fn spelling(text: &str) -> String {
     trimmed(Plain::of(text.trim()).chars.into_iter().map(|(c, _)| c).collect())
-}
-
-/// Characters that nobody sees: zero width, direction marks, soft hyphen, byte order mark, variation selectors.
-pub fn is_invisible(c: char) -> bool {
-    matches!(
-        c,
-        '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{180E}' | '\u{3164}' | '\u{FEFF}'
-    ) || matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{206F}')
-        || matches!(c, '\u{FE00}'..='\u{FE0F}' | '\u{E0000}'..='\u{E01EF}')
 }
 
 /// Dots that browsers read as the dot of a host, beside the plain one.

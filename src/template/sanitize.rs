@@ -6,7 +6,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use super::link::{is_invisible, is_wide_dot, links};
+use super::character::is_invisible;
+use super::link::{is_wide_dot, links};
 use crate::event::EmailAddress;
 
 /// Makes every string of an event's data safe to stand in a text.

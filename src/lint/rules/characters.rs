@@ -7,7 +7,7 @@ use encoding_rs::SHIFT_JIS;
 
 use super::super::finding::Found;
 use super::super::{Check, Premises, Rule, Severity, Specimen};
-use crate::template::{Part, Traced, is_invisible};
+use crate::template::{Part, Traced, is_emoji, is_invisible, is_private};
 
 pub const RULE: Rule = Rule {
     name: "characters",
@@ -60,15 +60,11 @@ fn unfit(c: char) -> Option<(&'static str, &'static str)> {
         c if c.is_control() => Some(("a control character", "remove it; it came with copying, or is a tab")),
         c if is_invisible(c) => Some(("which nobody sees", "remove it; it came with copying")),
         c if is_emoji(c) => Some(("an emoji", "say it in words")),
-        c if is_extension(c) => Some(("機種依存文字", "write it with other characters: (1), （株）, 平成")),
+        c if is_extension(c) || is_private(c) => {
+            Some(("機種依存文字", "write it with other characters: (1), （株）, 平成"))
+        }
         _ => None,
     }
-}
-
-/// Pictographs of Unicode that JIS X 0208 does not have.
-fn is_emoji(c: char) -> bool {
-    let pictograph = matches!(c, '\u{1F000}'..='\u{1FAFF}' | '\u{2600}'..='\u{27BF}' | '\u{2B00}'..='\u{2BFF}' | '\u{231A}'..='\u{23FF}' | '\u{20E3}');
-    pictograph && row(c).is_none()
 }
 
 /// Rows that NEC and IBM added to JIS X 0208, as in Windows-31J: 13 (NEC's special characters), 89 to 92 (IBM's, selected by NEC),
@@ -113,8 +109,8 @@ mod tests {
             [""; 0]
         );
         for c in [
-            'ｱ', '🔒', '☎', '✅', '①', '㈱', '㍻', 'Ⅳ', '髙', '﨑', '№', '\u{200B}', '\u{202E}', '\u{FEFF}',
-            '\u{AD}', '\u{A0}', '\u{7}', '\u{FE0F}',
+            'ｱ', '🔒', '☎', '✅', '①', '㈱', '㍻', 'Ⅳ', '髙', '﨑', '№', '\u{E000}', '\u{200B}', '\u{202E}',
+            '\u{FEFF}', '\u{AD}', '\u{A0}', '\u{7}', '\u{FE0F}',
         ] {
             for file in [SMS, SUBJECT, TEXT, HTML] {
                 let found = house.findings(&RULE, &[(file, &format!("見本{c}銀行"))]);

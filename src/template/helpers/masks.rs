@@ -4,6 +4,7 @@
 use serde_json::Value;
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::text;
 use crate::event::{EmailAddress, PhoneNumber};
 
 /// What is hidden whole.
@@ -29,10 +30,6 @@ pub(super) fn phone(number: &Value, _: Option<&str>) -> Result<String, &'static 
 /// `t***@example.jp`; what is no address is hidden whole.
 pub(super) fn email(address: &Value, _: Option<&str>) -> Result<String, &'static str> {
     Ok(EmailAddress::parse(text(address)?).map_or_else(|_| HIDDEN.to_owned(), |email| email.masked()))
-}
-
-fn text(value: &Value) -> Result<&str, &'static str> {
-    value.as_str().ok_or("the value is no text")
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@ use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 use unicode_segmentation::UnicodeSegmentation;
 
+use super::super::character::{is_emoji, is_invisible, is_private};
 use super::super::sanitize::sanitized;
 use super::super::shift_jis::{in_shift_jis, substituted};
+use super::text;
 
 /// What stands for a character that a route cannot carry: 下駄記号, as Japanese print has it.
 const GETA: &str = "〓";
@@ -14,7 +16,7 @@ const GETA: &str = "〓";
 pub(super) fn plain(value: &Value, _: Option<&str>) -> Result<String, &'static str> {
     let visible =
         text(value)?.chars().map(|c| if is_break(c) { ' ' } else { c }).filter(|c| !is_invisible(*c));
-    let usual: String = visible.nfkc().filter(|c| !is_invisible(*c) && !is_emoji(*c)).collect();
+    let usual: String = visible.nfkc().filter(|c| !is_left_out(*c)).collect();
     Ok(collapsed(&sanitized(collapsed(&usual))))
 }
 
@@ -26,10 +28,6 @@ pub(super) fn safe(value: &Value, _: Option<&str>) -> Result<String, &'static st
     Ok(sanitized(substituted(&line).graphemes(true).map(carried).collect()))
 }
 
-fn text(value: &Value) -> Result<&str, &'static str> {
-    value.as_str().ok_or("the value is no text")
-}
-
 fn collapsed(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -38,22 +36,9 @@ fn is_break(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
-/// Joiners, directions, variation selectors, tags; and private use, where carriers once had their emoji.
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{20e3}' | '\u{3164}'
-        | '\u{e000}'..='\u{f8ff}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
-        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{10ffff}')
-}
-
-/// Pictographs. Symbols that Shift_JIS has, such as ☆ and →, are text.
-fn is_emoji(c: char) -> bool {
-    match c {
-        '\u{1f000}'..='\u{1faff}' => true,
-        '\u{2190}'..='\u{2bff}' => !in_shift_jis(c),
-        _ => false,
-    }
+/// What a line of plain text leaves out.
+fn is_left_out(c: char) -> bool {
+    is_invisible(c) || is_private(c) || is_emoji(c)
 }
 
 #[cfg(test)]
@@ -105,7 +90,7 @@ mod tests {
         #[test]
         fn plain_text_is_one_line_and_plain_twice_is_once(text in any::<String>()) {
             let once = of(plain, &text);
-            prop_assert!(!once.chars().any(|c| is_break(c) || is_invisible(c) || is_emoji(c)));
+            prop_assert!(!once.chars().any(|c| is_break(c) || is_left_out(c)));
             prop_assert_eq!(of(plain, &once), once);
         }
 
