@@ -16,7 +16,7 @@ pub const UNLIMITED_LENGTH: usize = 128;
 /// How many items a list is taken to have that its schema does not limit.
 const UNLIMITED_ITEMS: usize = 8;
 /// More characters or items are not tried, whatever a schema allows: all of an event's data has to fit into its 256 KiB.
-const MOST_LENGTH: usize = 8192;
+const MOST_LENGTH: usize = 2048;
 const MOST_ITEMS: usize = 64;
 /// How large an integer is taken to be that its schema does not limit.
 const UNLIMITED_WHOLE: i64 = 999_999_999_999;
