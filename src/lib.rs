@@ -19,7 +19,7 @@
 //! | [`bounce`] | what a mail to the return path says of one of ours. Pure |
 //! | [`receipts`] | what gateways say later of a message, over HTTP |
 //! | [`telemetry`] | one function a happening: log line and metric |
-//! | [`admin`] | metrics and health over HTTP |
+//! | [`admin`] | metrics, health and the texts in use over HTTP |
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
 //! | [`workbench`] | the page on which ops change texts: preview, findings, drafts, saving what passes |
 //! | [`loopback`] | what pages on loopback answer, and what they refuse |
@@ -28,7 +28,8 @@
 //! | [`cli`] | one file a command |
 //! | `crash` | points at which a debug build ends itself, for the fault tests |
 //!
-//! Dependencies point one way: `event ← {plan, template, gateway, ledger, broker} ← dispatch ← worker ← cli`.
+//! Dependencies point one way: `event ← {plan, template, gateway, ledger, broker} ← dispatch ← worker ← cli`, and
+//! `{plan, template, gateway} ← example ← lint ← wording ← {dispatch, workbench}`.
 //!
 //! # Follow one event
 //!

@@ -1,6 +1,6 @@
 //! Checks of wording: rules, one file each, over every template × every example × the extremes of each schema. Pure.
 //!
-//! A rule looks at the files ([`Check::Set`]), at each message as a customer would read it ([`Check::Message`]), or at each
+//! A rule looks at the files ([`Check::Set`]), at the names in them ([`Check::Names`]), at each message as a customer would read it ([`Check::Message`]), or at each
 //! event type in a locale with all its messages ([`Check::Type`]). What it finds names file, line, column, the example that
 //! shows it, and the mend.
 
@@ -26,6 +26,7 @@ use self::rules::RENDERS;
 pub use self::rules::RULES;
 pub use self::specimen::Specimen;
 use self::specimen::specimens;
+use self::walk::{Sighting, sightings};
 use crate::assets::Files;
 use crate::event::{Catalog, EventType};
 use crate::gateway::SmsConfig;
@@ -60,6 +61,8 @@ pub struct Rule {
 pub enum Check {
     /// The files, before anything is rendered.
     Set(fn(&Premises<'_>, &TemplateSet) -> Vec<Found>),
+    /// Every name in every branch of them, with what it means there.
+    Names(fn(&[(&EventType, Sighting)]) -> Vec<Found>),
     /// One message.
     Message(fn(&Premises<'_>, &Specimen) -> Vec<Found>),
     /// An event type in one locale, with all its messages.
@@ -124,18 +127,28 @@ pub fn check(premises: &Premises<'_>, set: &TemplateSet, now: Timestamp) -> Repo
                     Check::Type(check) => {
                         found.extend(check(premises, kind, &specimens).into_iter().map(|one| (rule, one)));
                     }
-                    Check::Set(_) | Check::Excepted(_) => {}
+                    Check::Set(_) | Check::Names(_) | Check::Excepted(_) => {}
                 }
             }
         }
     }
-    for rule in RULES {
-        if let Check::Set(check) = rule.check {
-            found.extend(check(premises, set).into_iter().map(|one| (rule, one)));
-        }
-    }
+    found.extend(in_files(premises, set));
     report.findings = without_echoes(judged(premises.config, found));
     report
+}
+
+/// What the rules find that render nothing.
+fn in_files(premises: &Premises<'_>, set: &TemplateSet) -> Vec<(&'static Rule, Found)> {
+    let seen = sightings(premises, set);
+    let of = |rule: &'static Rule| {
+        let found = match rule.check {
+            Check::Set(check) => check(premises, set),
+            Check::Names(check) => check(&seen),
+            Check::Message(_) | Check::Type(_) | Check::Excepted(_) => Vec::new(),
+        };
+        found.into_iter().map(move |one| (rule, one))
+    };
+    RULES.iter().flat_map(of).collect()
 }
 
 impl Report {
@@ -152,8 +165,9 @@ impl Report {
 
 /// A tag that a rule of the files explains also fails to render: once is enough, and the rule's words are the better ones.
 fn without_echoes(mut findings: Vec<Finding>) -> Vec<Finding> {
-    let reads_files =
-        |name: &str| RULES.iter().any(|it| it.name == name && matches!(it.check, Check::Set(_)));
+    let reads_files = |name: &str| {
+        RULES.iter().any(|it| it.name == name && matches!(it.check, Check::Set(_) | Check::Names(_)))
+    };
     let explains =
         |it: &&Finding| it.severity == Severity::Error && it.place.line > 0 && reads_files(it.rule);
     let line = |it: &Finding| (Arc::clone(&it.place.path), it.place.line);

@@ -2,34 +2,34 @@
 
 use super::super::finding::Found;
 use super::super::near::meant;
-use super::super::walk::{Seen, gathered};
-use super::super::{Check, Premises, Rule, Severity};
-use crate::template::TemplateSet;
+use super::super::walk::{Seen, Sighting, gathered};
+use super::super::{Check, Rule, Severity};
+use crate::event::EventType;
 
 pub const RULE: Rule = Rule {
     name: "codes",
     severity: Severity::Error,
     about: "a field with an enum is compared with one of its values: a branch for any other is never taken",
-    check: Check::Set(check),
+    check: Check::Names(check),
 };
 
 pub const UNNAMED: Rule = Rule {
     name: "unnamed-code",
     severity: Severity::Warning,
     about: "a chain of {{else if}} over a field with an enum names each of its values, or ends with {{else}}",
-    check: Check::Set(unnamed),
+    check: Check::Names(unnamed),
 };
 
-fn check(premises: &Premises<'_>, set: &TemplateSet) -> Vec<Found> {
-    gathered(premises, set, |_, sighting| {
+fn check(seen: &[(&EventType, Sighting)]) -> Vec<Found> {
+    gathered(seen, |sighting| {
         let Seen::NoCode(literal, codes) = &sighting.seen else { return None };
         let mend = meant(literal, "values", codes.iter().map(String::as_str));
         Some((format!("`{}` is never \"{literal}\"", sighting.name), mend))
     })
 }
 
-fn unnamed(premises: &Premises<'_>, set: &TemplateSet) -> Vec<Found> {
-    gathered(premises, set, |_, sighting| {
+fn unnamed(seen: &[(&EventType, Sighting)]) -> Vec<Found> {
+    gathered(seen, |sighting| {
         let Seen::Unnamed(codes) = &sighting.seen else { return None };
         let what =
             format!("`{}` may also be {}, for which nothing is written", sighting.name, codes.join(", "));

@@ -1,19 +1,19 @@
 //! What the schema calls optional stands inside a condition that says that it is there.
 
 use super::super::finding::Found;
-use super::super::walk::{Seen, gathered};
-use super::super::{Check, Premises, Rule, Severity};
-use crate::template::TemplateSet;
+use super::super::walk::{Seen, Sighting, gathered};
+use super::super::{Check, Rule, Severity};
+use crate::event::EventType;
 
 pub const RULE: Rule = Rule {
     name: "guards",
     severity: Severity::Error,
     about: "what the schema calls optional stands inside {{#if}}: without it, such an event would be a dead letter",
-    check: Check::Set(check),
+    check: Check::Names(check),
 };
 
-fn check(premises: &Premises<'_>, set: &TemplateSet) -> Vec<Found> {
-    gathered(premises, set, |_, sighting| {
+fn check(seen: &[(&EventType, Sighting)]) -> Vec<Found> {
+    gathered(seen, |sighting| {
         let name = &sighting.name;
         let mend = || format!("put it inside {{{{#if {name}}}}} … {{{{/if}}}}");
         matches!(sighting.seen, Seen::Unguarded).then(|| (format!("`{name}` may be missing"), mend()))

@@ -1,9 +1,9 @@
 //! What the schemas leave open, and so the checks too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::finding::Found;
-use super::super::walk::{Seen, sightings};
+use super::super::walk::{Seen, Sighting};
 use super::super::{Check, Premises, Rule, Severity};
 use crate::event::EventType;
 use crate::example::extremes::{UNLIMITED_LENGTH, of};
@@ -13,7 +13,7 @@ pub const BOUNDS: Rule = Rule {
     name: "schema-bounds",
     severity: Severity::Warning,
     about: "what a text shows has a limit in its schema: without one, nobody can say how long the text gets",
-    check: Check::Set(bounds),
+    check: Check::Names(bounds),
 };
 
 pub const EXTREMES: Rule = Rule {
@@ -23,15 +23,17 @@ pub const EXTREMES: Rule = Rule {
     check: Check::Set(extremes),
 };
 
-fn bounds(premises: &Premises<'_>, set: &TemplateSet) -> Vec<Found> {
+fn bounds(seen: &[(&EventType, Sighting)]) -> Vec<Found> {
+    let mut types: BTreeMap<&str, &EventType> = BTreeMap::new();
     let mut shown: BTreeSet<(&str, String)> = BTreeSet::new();
-    for (kind, sighting) in sightings(premises, set) {
-        if let Seen::Shown(path) = sighting.seen {
-            shown.insert((&kind.name, path));
+    for (kind, sighting) in seen {
+        types.insert(&kind.name, kind);
+        if let Seen::Shown(path) = &sighting.seen {
+            shown.insert((&kind.name, path.clone()));
         }
     }
     let mut found = Vec::new();
-    for kind in premises.catalog.iter() {
+    for kind in types.into_values() {
         let is_shown = |path: &&String| {
             let items = format!("{path}/*");
             [path.as_str(), &items].into_iter().any(|path| shown.contains(&(&kind.name, path.to_owned())))

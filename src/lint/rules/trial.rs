@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::walk::sightings;
 use super::super::{Check, Premises, Rule};
 use crate::assets::Files;
 use crate::config::Config;
@@ -65,13 +66,17 @@ pub fn trial_with(rule: &Rule, schema: &Value, files: &[(&str, &str)]) -> Vec<St
         sms: &config.sms,
         config: &config.templates.check,
     };
-    let Check::Set(check) = rule.check else { panic!("{} looks at messages", rule.name) };
+    let found = match rule.check {
+        Check::Set(check) => check(&premises, &set),
+        Check::Names(check) => check(&sightings(&premises, &set)),
+        _ => panic!("{} looks at messages", rule.name),
+    };
     let line = |found: super::super::Found| {
         let place = found.place.to_string();
         let place = place.strip_prefix("given/").unwrap_or(&place);
         format!("{place}: {}; {}", found.what, found.mend)
     };
-    check(&premises, &set).into_iter().map(line).collect()
+    found.into_iter().map(line).collect()
 }
 
 /// Whether every extreme of the schema renders, and the longest also without each field that may be missing.

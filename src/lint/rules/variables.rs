@@ -2,19 +2,19 @@
 
 use super::super::finding::Found;
 use super::super::near::meant;
-use super::super::walk::{Seen, gathered};
-use super::super::{Check, Premises, Rule, Severity};
-use crate::template::TemplateSet;
+use super::super::walk::{Seen, Sighting, gathered};
+use super::super::{Check, Rule, Severity};
+use crate::event::EventType;
 
 pub const RULE: Rule = Rule {
     name: "variables",
     severity: Severity::Error,
     about: "every variable is in the schema of its event type or known to all templates, in every branch",
-    check: Check::Set(check),
+    check: Check::Names(check),
 };
 
-fn check(premises: &Premises<'_>, set: &TemplateSet) -> Vec<Found> {
-    gathered(premises, set, |_, sighting| {
+fn check(seen: &[(&EventType, Sighting)]) -> Vec<Found> {
+    gathered(seen, |sighting| {
         let name = &sighting.name;
         match &sighting.seen {
             Seen::Unknown(known) => {

@@ -2,25 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use super::{Sighting, sightings};
+use super::Sighting;
 use crate::event::EventType;
-use crate::lint::Premises;
 use crate::lint::finding::Found;
-use crate::template::{Place, TemplateSet};
+use crate::template::Place;
 
 /// How many event types a finding names.
 const NAMED: usize = 3;
 
-/// Judges everything that a walk sees: what is wrong and the mend, or nothing.
+/// Judges everything that a walk saw: what is wrong and the mend, or nothing.
 pub fn gathered(
-    premises: &Premises<'_>,
-    set: &TemplateSet,
-    judge: impl Fn(&EventType, &Sighting) -> Option<(String, String)>,
+    seen: &[(&EventType, Sighting)],
+    judge: impl Fn(&Sighting) -> Option<(String, String)>,
 ) -> Vec<Found> {
     let mut all: BTreeMap<(Place, String, String), Vec<&str>> = BTreeMap::new();
-    for (kind, sighting) in sightings(premises, set) {
-        let Some((what, mend)) = judge(kind, &sighting) else { continue };
-        let types = all.entry((sighting.place, what, mend)).or_default();
+    for (kind, sighting) in seen {
+        let Some((what, mend)) = judge(sighting) else { continue };
+        let types = all.entry((sighting.place.clone(), what, mend)).or_default();
         if types.last() != Some(&kind.name.as_str()) {
             types.push(&kind.name);
         }
