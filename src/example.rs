@@ -30,11 +30,17 @@ pub fn of_type(kind: &EventType, catalog: &Catalog, now: Timestamp) -> Result<Ve
 }
 
 /// The shortest and longest events that a type's schema allows, one for each value of its enums: `<type>-shortest-1`,
-/// `<type>-longest-1` and so on.
+/// `<type>-longest-1` and so on. What is no event, a rule says.
 pub fn extremes_of_type(kind: &EventType, catalog: &Catalog, now: Timestamp) -> Vec<Event> {
-    // What could not be made fit is left out, and said by a rule.
     let extremes = extremes::of(&kind.schema).data.into_iter();
     extremes.filter_map(|(name, data)| event(kind, &name, &data, catalog, now).ok()).collect()
+}
+
+/// The examples of a type and then its extremes; true for an extreme.
+pub fn all_of_type(kind: &EventType, catalog: &Catalog, now: Timestamp) -> Vec<(Event, bool)> {
+    let examples = of_type(kind, catalog, now).unwrap_or_default().into_iter();
+    let extremes = extremes_of_type(kind, catalog, now).into_iter();
+    examples.map(|event| (event, false)).chain(extremes.map(|event| (event, true))).collect()
 }
 
 fn event(

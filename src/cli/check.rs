@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::dispatch::Schedule;
 use crate::gateway::{Gateway, Gateways, OnUnknown};
 use crate::ledger::{Ledger, LedgerConfig, OpenError};
-use crate::lint::{self, Report};
+use crate::lint::{self, RULES, Report, Rule};
 use crate::plan::Channel;
 use crate::template::DEFAULT_LOCALE;
 
@@ -33,10 +33,17 @@ pub(super) struct Check {
     /// One JSON object
     #[arg(long)]
     json: bool,
+    /// List the rules for templates, with what each wants and why
+    #[arg(long, conflicts_with_all = ["connect", "json"])]
+    rules: bool,
 }
 
 impl Check {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
+        if self.rules {
+            list_rules()?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let house = House::load(self.config.config.as_deref())?;
         let checked = lint::check(&house.premises(), &house.templates, Clock::system().now());
         let (mut notes, mut troubles) = (Vec::new(), Vec::new());
@@ -97,6 +104,14 @@ impl Check {
         };
         writeln!(out, "configuration, {types} event types, {messages} messages{connected}: {verdict}")
     }
+}
+
+fn list_rules() -> std::io::Result<()> {
+    let mut out = stdout().lock();
+    for Rule { name, severity, about, .. } in RULES {
+        writeln!(out, "{name} ({severity})\n  {about}")?;
+    }
+    Ok(())
 }
 
 /// Locales whose texts call the company by its name in another language.

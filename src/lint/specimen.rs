@@ -55,25 +55,22 @@ pub(super) fn specimens(
     locale: &str,
     now: Timestamp,
 ) -> Vec<Specimen> {
-    let examples = example::of_type(kind, premises.catalog, now).unwrap_or_default();
-    let extremes = example::extremes_of_type(kind, premises.catalog, now);
-    let events = examples.into_iter().map(|event| (event, false));
-    let events = events.chain(extremes.into_iter().map(|event| (event, true)));
-    events.flat_map(|(event, extreme)| of_event(premises, set, locale, event, extreme, now)).collect()
+    let events = example::all_of_type(kind, premises.catalog, now).into_iter();
+    events.flat_map(|(event, extreme)| of_event(premises, set, locale, &event, extreme, now)).collect()
 }
 
 /// Every message of one event in a locale.
-pub fn of_event(
+fn of_event(
     premises: &Premises<'_>,
     set: &TracedSet<'_>,
     locale: &str,
-    event: Event,
+    event: &Event,
     extreme: bool,
     now: Timestamp,
 ) -> Vec<Specimen> {
-    let shown = example::on_every_channel(&event, &premises.sms.prefixes, now);
+    let shown = example::on_every_channel(event, &premises.sms.prefixes, now);
     let specimen = |one: example::Shown| Specimen {
-        texts: set.render(locale, &event, &one.notification, premises.brand),
+        texts: set.render(locale, event, &one.notification, premises.brand),
         locale: locale.to_owned(),
         extreme,
         event: event.clone(),

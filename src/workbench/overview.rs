@@ -40,9 +40,5 @@ fn event_type(bench: &Bench, kind: &EventType) -> Value {
 
 /// A type's examples, and its extremes.
 pub(super) fn events(bench: &Bench, kind: &EventType) -> Vec<(Event, bool)> {
-    let now = bench.clock.now();
-    let examples = example::of_type(kind, &bench.catalog, now).unwrap_or_default();
-    let extremes = example::extremes_of_type(kind, &bench.catalog, now);
-    let examples = examples.into_iter().map(|event| (event, false));
-    examples.chain(extremes.into_iter().map(|event| (event, true))).collect()
+    example::all_of_type(kind, &bench.catalog, bench.clock.now())
 }

@@ -211,6 +211,14 @@ fn check_names_the_place_of_what_fails_only_when_it_is_rendered() {
 }
 
 #[test]
+fn check_lists_its_rules_with_what_each_wants() {
+    let listed = Desk::new().run(&["check", "--rules"]).expect(0).out;
+    for rule in shirase::lint::RULES {
+        assert_contains(&listed, &[&format!("{} ({})\n  {}\n", rule.name, rule.severity, rule.about)]);
+    }
+}
+
+#[test]
 fn check_says_of_each_finding_where_it_is_what_it_is_and_which_example_shows_it() {
     let desk = desk_with_house();
     let sms = "templates/ja/security.login/sms.hbs";

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::super::finding::Found;
 use super::super::walk::{Seen, Sighting};
 use super::super::{Check, Premises, Rule, Severity};
 use crate::event::EventType;
 use crate::example::extremes::{UNLIMITED_LENGTH, of};
+use crate::example::{extremes_of_type, of_type};
 use crate::template::{Place, TemplateSet};
 
 pub const BOUNDS: Rule = Rule {
@@ -49,16 +52,30 @@ fn bounds(seen: &[(&EventType, Sighting)]) -> Vec<Found> {
 }
 
 fn extremes(premises: &Premises<'_>, _: &TemplateSet) -> Vec<Found> {
-    let of_kind = |kind: &EventType| -> Vec<Found> {
-        let found = |problem: &String| {
-            let what = format!(
-                "the extremes of this schema cannot be made: {problem}; only examples are checked there"
-            );
-            of_schema(kind, what, "say it with type, enum, maxLength, minimum, maximum, items or properties")
-        };
-        of(&kind.schema).problems.iter().map(found).collect()
+    premises.catalog.iter().flat_map(|kind| of_kind(premises, kind)).collect()
+}
+
+fn of_kind(premises: &Premises<'_>, kind: &EventType) -> Vec<Found> {
+    let extremes = of(&kind.schema);
+    // Only whether they are events: when they happened says nothing.
+    let some_time = Timestamp::UNIX_EPOCH;
+    let too_large = extremes.data.len() - extremes_of_type(kind, premises.catalog, some_time).len();
+    let mut all = Vec::new();
+    if let Err(error) = of_type(kind, premises.catalog, some_time) {
+        let what = format!("an example is no event: {error}; no example is checked");
+        all.push(of_schema(kind, what, "mend the example"));
+    }
+    if too_large > 0 {
+        let what = format!("{too_large} of its extremes are too large for an event; they are not checked");
+        all.push(of_schema(kind, what, "give its fields smaller limits"));
+    }
+    let found = |problem: &String| {
+        let what =
+            format!("the extremes of this schema cannot be made: {problem}; only examples are checked there");
+        of_schema(kind, what, "say it with type, enum, maxLength, minimum, maximum, items or properties")
     };
-    premises.catalog.iter().flat_map(|kind| of_kind(kind)).collect()
+    all.extend(extremes.problems.iter().map(found));
+    all
 }
 
 fn of_schema(kind: &EventType, what: String, mend: &str) -> Found {
@@ -100,5 +117,17 @@ mod tests {
         let found = trial_with(&EXTREMES, &schema, &[]);
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].contains("cannot be made: /x: nobody knows what `oneOf` allows there"), "{found:?}");
+    }
+
+    #[test]
+    fn what_no_event_could_hold_is_said_and_not_passed_over() {
+        let field = |index: usize| (format!("f{index}"), json!({"type": "string", "maxLength": 100_000}));
+        let properties: serde_json::Map<_, _> = (0..60).map(field).collect();
+        let schema = json!({"type": "object", "properties": properties, "examples": [{}, {}]});
+        let found = trial_with(&EXTREMES, &schema, &[]);
+        assert!(found.len() == 1 && found[0].contains("1 of its extremes are too large"), "{found:?}");
+        let schema = json!({"type": "object", "examples": [{}, {"x": "国".repeat(90_000)}]});
+        let found = trial_with(&EXTREMES, &schema, &[]);
+        assert!(found.len() == 1 && found[0].contains("an example is no event"), "{found:?}");
     }
 }
