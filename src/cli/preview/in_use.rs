@@ -79,7 +79,10 @@ impl Against {
 
 /// Loads a set that may be older than the catalog: a type that it does not have yet has a text that says so.
 fn load(files: Files, catalog: &Catalog) -> Result<TemplateSet, Vec<TemplateProblem>> {
-    let Err(problems) = TemplateSet::load(&files, catalog) else { return TemplateSet::load(&files, catalog) };
+    let problems = match TemplateSet::load(&files, catalog) {
+        Ok(set) => return Ok(set),
+        Err(problems) => problems,
+    };
     let absent = problems.iter().filter_map(|problem| match problem {
         TemplateProblem::Missing(place) => Some((place.path.to_string(), "(no such template)".to_owned())),
         _ => None,
