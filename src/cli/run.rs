@@ -1,6 +1,7 @@
 //! `shirase run`: the worker, from RabbitMQ or from a file.
 
 mod from_file;
+mod upkeep;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,7 +13,8 @@ use axum::Router;
 use from_file::FileRun;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -23,17 +25,10 @@ use crate::admin::{self, Admin};
 use crate::broker::BringAgain;
 use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
-use crate::event::Lane;
 use crate::lint;
 use crate::receipts::{self, Bring, Desk, STRANDED_AFTER};
 use crate::telemetry;
 use crate::worker::{Stop, Worker};
-
-/// Between two steps of forgetting what is older than the ledger's retention.
-const SWEEP_EVERY: Duration = Duration::from_secs(10);
-
-/// Between two looks at the oldest event.
-const AGE_EVERY: Duration = Duration::from_secs(2);
 
 /// Consume events and deliver them.
 ///
@@ -107,7 +102,9 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         stopping.into_iter().chain(readiness.problems()).collect()
     });
     let desk = desk(&dispatcher, bring);
-    let looking_after = tokio::spawn(desk.clone().look_after_stranded(STRANDED_AFTER));
+    // Whatever goes on beside the events, until the worker has finished.
+    let mut beside = JoinSet::new();
+    beside.spawn(desk.clone().look_after_stranded(STRANDED_AFTER));
     let receipts = receipts::router(Arc::clone(&dispatcher), desk, &config.receipts);
     let others = match receipts_listener {
         Some(listener) => {
@@ -120,15 +117,12 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     let wording = &dispatcher.templates;
     let admin = Admin { metrics, problems, wording: Arc::clone(wording) };
     let admin = tokio::spawn(admin::serve(listener, admin, others, admin_stop.clone()));
-    let reloading = tokio::spawn(reloads.run(Arc::clone(wording), asked));
-    let sweeping = tokio::spawn(sweep(Arc::clone(&dispatcher), config.ledger.retention.0));
-    let watching = tokio::spawn(watch_age(Arc::clone(&dispatcher)));
+    beside.spawn(reloads.run(Arc::clone(wording), asked));
+    beside.spawn(upkeep::sweep(Arc::clone(&dispatcher), config.ledger.retention.0));
+    beside.spawn(upkeep::watch_age(Arc::clone(&dispatcher)));
 
     let finished = worker.finish().await;
-    sweeping.abort();
-    watching.abort();
-    reloading.abort();
-    looking_after.abort();
+    beside.abort_all();
     dispatcher.ledger.abandon();
     admin_stop.cancel();
     // A scrape that hangs must not hold the exit.
@@ -150,33 +144,4 @@ fn desk(dispatcher: &Dispatcher, bring: BringAgain) -> Desk {
         Box::pin(async move { bring.bring(lane, raw, deaths).await })
     });
     Desk::new(dispatcher.ledger.clone(), bring, dispatcher.clock.clone())
-}
-
-/// Forgets what is older than the retention, a step at a time, so that no commit waits long. It also shows within seconds
-/// that a ledger cannot be written, when no event comes to show it.
-async fn sweep(dispatcher: Arc<Dispatcher>, retention: Duration) {
-    loop {
-        match dispatcher.ledger.sweep(retention).await {
-            Ok(0) => sleep(SWEEP_EVERY).await,
-            Ok(_) => sleep(Duration::from_millis(100)).await,
-            Err(_closed) => return,
-        }
-    }
-}
-
-/// Tells how old the oldest event of each lane is that is still to be told: being worked on, or open in the ledger and
-/// waiting for a retry. One whose message was lost on its way shows here too.
-async fn watch_age(dispatcher: Arc<Dispatcher>) {
-    loop {
-        // A ledger in trouble does not answer; what is stuck before it is known all the same.
-        let open = timeout(AGE_EVERY, dispatcher.ledger.oldest()).await;
-        let open = open.ok().and_then(Result::ok).unwrap_or_default();
-        let now = dispatcher.clock.now();
-        for lane in Lane::ALL {
-            let waiting = open.iter().find(|oldest| oldest.lane == lane.as_str()).map(|oldest| oldest.time);
-            let oldest = waiting.into_iter().chain(dispatcher.underway.oldest(lane)).min();
-            telemetry::oldest_event(lane, oldest.map(|time| now.duration_since(time)));
-        }
-        sleep(AGE_EVERY).await;
-    }
 }
