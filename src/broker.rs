@@ -27,7 +27,7 @@ pub use self::dead::{BrokerDeath, DeadLetter, DeadLetters, Held, PutBackError};
 pub use self::file::{Entry, EventFile};
 pub use self::publish::{Outgoing, Publisher};
 pub use self::topology::Names;
-pub use self::url::AmqpUrl;
+pub use self::url::{AmqpUrl, Node};
 use crate::config::Certificates;
 
 /// No single operation on the broker takes longer; a publish that does is unknown, not failed.

@@ -4,6 +4,7 @@
 //! which a mail system understands.
 
 mod age;
+mod asyncapi;
 mod bounce;
 mod check;
 mod dead;
@@ -21,6 +22,7 @@ mod sandbox;
 mod send_test;
 mod signals;
 mod trace;
+mod validate;
 mod workbench;
 
 use std::io;
@@ -67,6 +69,10 @@ enum Command {
     Preview(preview::Preview),
     /// Show why: route, address, gateway order, segments
     Explain(explain::Explain),
+    /// Would the worker take these events? The reason and the place if not; for upstream's own tests
+    Validate(validate::Validate),
+    /// The contract for upstream as an AsyncAPI 3 document
+    Asyncapi(asyncapi::AsyncApi),
     /// Publish events to RabbitMQ, with confirms
     Publish(publish::Publish),
     /// What became of an event, or of all that a customer was told: when, how, and if not, why
@@ -133,6 +139,8 @@ impl Command {
                 Self::SendTest(send_test) => send_test.run().await,
                 Self::Preview(preview) => preview.run().await,
                 Self::Explain(explain) => explain.run().await,
+                Self::Validate(validate) => validate.run().await,
+                Self::Asyncapi(asyncapi) => asyncapi.run(),
                 Self::Publish(publish) => publish.run().await,
                 Self::Trace(trace) => trace.run().await,
                 Self::Dead(dead) => dead.run().await,

@@ -108,8 +108,10 @@ impl Dispatcher {
         let event = match decode(&incoming.raw, &self.catalog, self.clock.now()) {
             Ok(event) => event,
             Err(rejected) => {
-                let dead =
-                    Disposition::Dead { reason: DeadReason::Bad(rejected.reason), detail: rejected.detail };
+                let dead = Disposition::Dead {
+                    reason: DeadReason::Bad(rejected.reason),
+                    detail: rejected.in_words(),
+                };
                 return Ok(Report::new(incoming, self.label(incoming), dead));
             }
         };

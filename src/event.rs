@@ -23,7 +23,7 @@ pub use self::envelope::RawEvent;
 pub use self::phone::{PhoneError, PhoneKind, PhoneNumber};
 pub use self::recipient::{Given, Previous, Recipient, Settings, Wish};
 pub use self::rejected::{BadReason, Rejected};
-pub use self::schema::{EventSchema, SchemaError};
+pub use self::schema::{EventSchema, SchemaError, Violation};
 
 /// Something happened to a customer: decoded, known to the catalog, fitting its schema.
 /// Its `Debug` shows what it is, not whom it is about.

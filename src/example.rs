@@ -13,7 +13,7 @@ use crate::event::{Catalog, EmailAddress, Event, EventType, PhoneNumber, RawEven
 use crate::plan::{Address, Channel, Contact, Notification, Plan, Why, plan};
 
 /// A whole event around an example of `data`.
-pub fn envelope(kind: &EventType, id: &str, time: Timestamp, data: &Value) -> Value {
+pub fn envelope(kind: &EventType, id: &str, time: impl ToString, data: &Value) -> Value {
     json!({
         "specversion": "1.0", "id": id, "source": "/examples", "type": kind.name,
         "time": time.to_string(), "datacontenttype": "application/json", "data": data

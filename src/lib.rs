@@ -12,6 +12,7 @@
 //! | [`plan`] | event type policy × recipient → notifications. Pure |
 //! | [`template`] | render: notifications → messages. Pure once loaded |
 //! | [`example`] | events made of the schemas' examples and extremes. Pure |
+//! | [`asyncapi`] | the contract for upstream, made of catalog and schemas. Pure |
 //! | [`lint`] | the rules that a set of templates has to pass. Pure |
 //! | [`wording`] | the set of templates in use, and its reload |
 //! | [`ledger`] | durable claims and settlements. The only one that names SQL |
@@ -42,6 +43,7 @@
 
 pub mod admin;
 pub mod assets;
+pub mod asyncapi;
 pub mod bounce;
 pub mod broker;
 pub mod cli;

@@ -3,6 +3,7 @@
 #
 #   tests/run.sh quick             without servers, about two minutes
 #   tests/run.sh [all] [FILTER]    everything; the rest of the arguments goes to the end-to-end tests
+#   tests/run.sh contract          `shirase asyncapi` before AsyncAPI's own parser; a part of all
 #   tests/run.sh chaos [--minutes N] [--seed S]
 #                                  random faults, drawn from a seed, on two workers, a broker of three nodes, PostgreSQL, and
 #                                  gateways that misbehave; ten minutes unless told otherwise; a table at the end
@@ -70,12 +71,28 @@ quick() {
     show cargo test --locked --lib --bins --test quick
 }
 
+# AsyncAPI's own parser on the contract for upstream. It is JavaScript: without Node.js, or without the way to its packages,
+# nothing is known.
+contract() {
+    local dir=target/asyncapi
+    mkdir -p "$dir"
+    cp tests/asyncapi/* "$dir"
+    if ! command -v npm >/dev/null ||
+        ! timeout 300 npm ci --prefix "$dir" --ignore-scripts --no-fund --no-audit --loglevel=error; then
+        printf '\n!!! CONTRACT NOT CHECKED by @asyncapi/parser: it takes Node.js with npm and the way to its packages\n'
+        return
+    fi
+    printf '\n==> shirase asyncapi | @asyncapi/parser\n'
+    cargo run --locked --quiet -- asyncapi | node "$dir/check.mjs"
+}
+
 all() {
     install_servers
     quick
     # Postfix starts as root only.
     show cargo test --locked --test e2e -- --test-threads=2 "$@"
     show cargo test --locked --doc
+    contract
 }
 
 chaos() {
@@ -86,8 +103,9 @@ chaos() {
 
 case ${1-all} in
     quick) shift; [ $# = 0 ] || { echo "quick takes no arguments: $*" >&2; exit 2; }; quick ;;
+    contract) contract ;;
     chaos) shift; chaos "$@" ;;
     all) shift || true; all "$@" ;;
-    -h | --help) sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
+    -h | --help) sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
     *) all "$@" ;;
 esac

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use lapin::uri::AMQPUri;
+use lapin::uri::{AMQPScheme, AMQPUri};
 
 use crate::config::text_value;
 
@@ -11,6 +11,17 @@ use crate::config::text_value;
 #[derive(Clone)]
 pub struct AmqpUrl {
     pub(super) uri: AMQPUri,
+}
+
+/// A node of the broker, for people and documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Node {
+    /// Host and port.
+    pub host: String,
+    /// It speaks TLS.
+    pub tls: bool,
+    /// The virtual host.
+    pub vhost: String,
 }
 
 /// A broker that froze is noticed after two missed heartbeats; its own default is a minute.
@@ -28,6 +39,14 @@ impl FromStr for AmqpUrl {
         let mut uri: AMQPUri = text.parse().map_err(|_| AmqpUrlError)?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT_SECONDS);
         Ok(Self { uri })
+    }
+}
+
+impl AmqpUrl {
+    /// The node without its credentials.
+    pub fn node(&self) -> Node {
+        let tls = self.uri.scheme == AMQPScheme::AMQPS;
+        Node { host: self.to_string(), tls, vhost: self.uri.vhost.clone() }
     }
 }
 

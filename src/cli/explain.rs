@@ -55,7 +55,7 @@ fn explain(house: &House, raw: &RawEvent) -> Value {
             let (id, event_type) = peek(raw);
             let reason = rejected.reason.as_str();
             return json!({
-                "event_id": id, "type": event_type, "result": "dead", "reason": reason, "detail": rejected.detail
+                "event_id": id, "type": event_type, "result": "dead", "reason": reason, "detail": rejected.in_words()
             });
         }
     };

@@ -97,6 +97,7 @@ pub struct EventType {
 #[derive(Debug, Clone, Default)]
 pub struct Catalog {
     types: BTreeMap<String, Arc<EventType>>,
+    schemas: Arc<BTreeMap<String, Value>>,
 }
 
 /// Something in the catalog is not in order.
@@ -144,7 +145,7 @@ impl Catalog {
             .map_err(|error| vec![CatalogError::Toml { file: place.clone(), detail: error.to_string() }])?;
 
         let schemas = Arc::new(schemas(files));
-        let mut catalog = Self::default();
+        let mut catalog = Self { schemas: Arc::clone(&schemas), ..Self::default() };
         let mut problems = Vec::new();
         for (name, policy) in policies {
             match event_type(files, &schemas, &place, &name, policy) {
@@ -163,6 +164,11 @@ impl Catalog {
     /// All event types, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<EventType>> {
         self.types.values()
+    }
+
+    /// Every schema by its file's name, those that no type has but others refer to among them.
+    pub fn schemas(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.schemas.iter().map(|(file, schema)| (file.as_str(), schema))
     }
 
     /// The type as a metric's label: its name when we know it, so that the number of labels is bounded.

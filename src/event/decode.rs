@@ -25,17 +25,17 @@ pub fn decode(raw: &RawEvent, catalog: &Catalog, now: Timestamp) -> Result<Event
     let attributes = open(raw)?;
     let version = attributes.required("specversion")?;
     if version != "1.0" {
-        return Err(Rejected::new(BadReason::BadAttribute, "/specversion: is not \"1.0\""));
+        return Err(Rejected::at(BadReason::BadAttribute, "/specversion", "is not \"1.0\""));
     }
     let id = attributes.required("id")?.to_owned();
     let source = attributes.required("source")?.to_owned();
     let type_name = attributes.required("type")?;
     let time = rfc3339("time", attributes.required("time")?)?;
     if time > now.saturating_add(MAX_AHEAD).unwrap_or(Timestamp::MAX) {
-        return Err(Rejected::new(BadReason::BadTime, "/time: lies more than a day ahead"));
+        return Err(Rejected::at(BadReason::BadTime, "/time", "lies more than a day ahead"));
     }
     let kind = catalog.get(type_name).cloned().ok_or_else(|| {
-        Rejected::new(BadReason::UnknownType, "/type: is not in the catalog (config/events.toml)")
+        Rejected::at(BadReason::UnknownType, "/type", "is not in the catalog (config/events.toml)")
     })?;
     let deadline = match attributes.optional("expires")? {
         Some(text) => rfc3339("expires", text)?,
@@ -43,7 +43,7 @@ pub fn decode(raw: &RawEvent, catalog: &Catalog, now: Timestamp) -> Result<Event
     };
     let data = data(attributes)?;
     if let Some(violation) = kind.schema.violation(&data) {
-        return Err(Rejected::new(BadReason::Schema, violation));
+        return Err(Rejected::at(BadReason::Schema, violation.pointer, violation.detail));
     }
     let recipient = Recipient::from_data(&data);
     Ok(Event { id, source, kind, time, deadline, recipient, data })
@@ -117,15 +117,15 @@ fn depth(text: &str) -> usize {
 }
 
 fn rfc3339(name: &str, text: &str) -> Result<Timestamp, Rejected> {
-    text.parse().map_err(|_| Rejected::new(BadReason::BadTime, format!("/{name}: is not an RFC 3339 time")))
+    text.parse().map_err(|_| Rejected::at(BadReason::BadTime, format!("/{name}"), "is not an RFC 3339 time"))
 }
 
 fn data(attributes: Attributes) -> Result<Value, Rejected> {
     match attributes.data {
         Value::Null if attributes.has("data_base64") => {
-            Err(Rejected::new(BadReason::BadAttribute, "/data_base64: is not read; send JSON in data"))
+            Err(Rejected::at(BadReason::BadAttribute, "/data_base64", "is not read; send JSON in data"))
         }
-        Value::Null => Err(Rejected::new(BadReason::MissingAttribute, "/data is missing")),
+        Value::Null => Err(Rejected::at(BadReason::MissingAttribute, "/data", "is missing")),
         data => Ok(data),
     }
 }

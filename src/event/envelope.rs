@@ -90,12 +90,12 @@ impl Attributes {
     /// A required attribute: non-empty text without control characters, at most 1024 bytes.
     pub(super) fn required(&self, name: &str) -> Result<&str, Rejected> {
         self.optional(name)?
-            .ok_or_else(|| Rejected::new(BadReason::MissingAttribute, format!("/{name} is missing")))
+            .ok_or_else(|| Rejected::at(BadReason::MissingAttribute, format!("/{name}"), "is missing"))
     }
 
     /// An attribute that may be absent or null.
     pub(super) fn optional(&self, name: &str) -> Result<Option<&str>, Rejected> {
-        let bad = |what: &str| Err(Rejected::new(BadReason::BadAttribute, format!("/{name}: {what}")));
+        let bad = |what: &str| Err(Rejected::at(BadReason::BadAttribute, format!("/{name}"), what));
         match self.attributes.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) if text.is_empty() => bad("is empty"),

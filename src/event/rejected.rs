@@ -42,16 +42,32 @@ impl BadReason {
 
 /// An event that cannot be used. Neither `Debug` nor `Display` holds a value of the event's data.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {detail}", reason.as_str())]
+#[error("{}: {}", reason.as_str(), self.in_words())]
 pub struct Rejected {
     /// The label.
     pub reason: BadReason,
-    /// Where and what, without personal data.
+    /// Where: a JSON pointer into the event in structured mode (RFC 6901), if it is a place in it.
+    pub pointer: Option<String>,
+    /// What, without personal data.
     pub detail: String,
 }
 
 impl Rejected {
+    /// Of the event as a whole.
     pub(super) fn new(reason: BadReason, detail: impl Into<String>) -> Self {
-        Self { reason, detail: detail.into() }
+        Self { reason, pointer: None, detail: detail.into() }
+    }
+
+    /// Of one place in it.
+    pub(super) fn at(reason: BadReason, pointer: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { reason, pointer: Some(pointer.into()), detail: detail.into() }
+    }
+
+    /// Where and what, without the label.
+    pub fn in_words(&self) -> String {
+        match &self.pointer {
+            Some(pointer) => format!("{pointer}: {}", self.detail),
+            None => self.detail.clone(),
+        }
     }
 }

@@ -38,8 +38,18 @@ pub enum SchemaError {
         /// Which one.
         index: usize,
         /// Why.
-        violation: String,
+        violation: Violation,
     },
+}
+
+/// A place in an event's data that does not fit. Holds no value of the event: it goes into headers and logs.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{pointer}: {detail}")]
+pub struct Violation {
+    /// A JSON pointer that begins with `/data`.
+    pub pointer: String,
+    /// What.
+    pub detail: String,
 }
 
 /// Looks up `$ref`s beside the schema; nothing is ever fetched.
@@ -80,7 +90,7 @@ impl EventSchema {
     }
 
     /// Why `data` does not fit, without any of its values; `None` when it fits.
-    pub fn violation(&self, data: &Value) -> Option<String> {
+    pub fn violation(&self, data: &Value) -> Option<Violation> {
         self.validator.validate(data).err().map(|error| describe(&error))
     }
 
@@ -97,6 +107,16 @@ impl EventSchema {
     /// What it says of its data, with every reference followed.
     pub fn shape(&self) -> &Arc<Shape> {
         &self.shape
+    }
+
+    /// The schema itself, its references unresolved.
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// What the type is, for upstream (`description`).
+    pub fn description(&self) -> &str {
+        self.document["description"].as_str().unwrap_or_default()
     }
 
     /// What the type is called in Japanese (`title`).
@@ -142,20 +162,17 @@ fn compile(
         .map_err(|error| SchemaError::Schema(error.to_string()))
 }
 
-/// Where and what, in words that hold no value of the event: this text goes into headers and logs.
-fn describe(error: &ValidationError<'_>) -> String {
-    let place = pointer(error.instance_path().as_str());
-    match error.kind() {
+fn describe(error: &ValidationError<'_>) -> Violation {
+    let detail = match error.kind() {
         ValidationErrorKind::Required { property } => {
-            format!("{place}: {} is missing", property.as_str().unwrap_or("a property"))
+            format!("{} is missing", property.as_str().unwrap_or("a property"))
         }
         ValidationErrorKind::AdditionalProperties { .. }
         | ValidationErrorKind::UnevaluatedProperties { .. }
-        | ValidationErrorKind::PropertyNames { .. } => {
-            format!("{place}: has a property that is not allowed")
-        }
-        _ => format!("{place}: {}", error.masked_with("the value")),
-    }
+        | ValidationErrorKind::PropertyNames { .. } => "has a property that is not allowed".to_owned(),
+        _ => error.masked_with("the value").to_string(),
+    };
+    Violation { pointer: pointer(error.instance_path().as_str()), detail }
 }
 
 /// A JSON pointer below `/data` whose parts are names from a schema or indices; anything else a sender may have
@@ -198,7 +215,7 @@ mod tests {
             (json!({"code": "1"}), "/data: recipient is missing"),
             (json!("秘密090"), "/data"),
         ] {
-            let violation = schema.violation(&data).expect("does not fit");
+            let violation = schema.violation(&data).expect("does not fit").to_string();
             assert!(violation.starts_with(place), "{violation}");
             assert!(!violation.contains("秘密") && !violation.contains("090"), "{violation}");
         }

@@ -15,8 +15,10 @@ use shirase::assets::EMBEDDED;
 
 use crate::house::{self, CATALOG, Desk, Findings, Ran, RunningSandbox};
 
-const COMMANDS: [&str; 11] =
-    ["run", "demo", "init", "check", "preview", "explain", "publish", "trace", "dead", "bounce", "sandbox"];
+const COMMANDS: [&str; 13] = [
+    "run", "demo", "init", "check", "preview", "explain", "validate", "asyncapi", "publish", "trace", "dead",
+    "bounce", "sandbox",
+];
 const DEAD_COMMANDS: [&str; 4] = ["list", "show", "replay", "drop"];
 
 /// A desk with a house of its own in it, which is also its working directory.

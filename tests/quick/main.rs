@@ -3,6 +3,7 @@
 //! - `snapshots`: every message of every example, and what holds for all of them
 //! - `commands`, `demo`: the shipped binary, from an empty folder
 //! - `certificates`: HTTPS gateways with a private authority
+//! - `contract`: what upstream tests itself against: `validate` and `asyncapi`
 //! - `conformance`: one table of answers for every kind of SMS gateway
 //! - `gateways`: SMTP relays against scripted servers
 //! - `vendors`: the kinds twilio, vonage and infobip over real HTTP
@@ -28,6 +29,7 @@ mod breaker;
 mod certificates;
 mod commands;
 mod conformance;
+mod contract;
 mod demo;
 mod gateways;
 mod house;
