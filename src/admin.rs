@@ -1,5 +1,6 @@
 //! Metrics, health and the wording in use over HTTP.
 
+mod metrics;
 mod templates;
 
 use std::fmt;
@@ -9,7 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -80,7 +81,7 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/", get(index))
-        .route("/metrics", get(prometheus))
+        .route("/metrics", get(metrics::page))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/templates", get(templates::in_use))
@@ -91,12 +92,6 @@ pub async fn serve(
 
 async fn index() -> &'static str {
     concat!("shirase ", env!("CARGO_PKG_VERSION"), "\n\n/metrics  /healthz  /readyz  /templates\n")
-}
-
-async fn prometheus(State(admin): State<Admin>) -> Response {
-    admin.metrics.run_upkeep();
-    let metrics = admin.metrics.render() + &templates::series(&admin.wording);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], metrics).into_response()
 }
 
 /// A warning is for whoever changed something; the worker goes on, so that no orchestrator may take it away.

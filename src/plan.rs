@@ -20,6 +20,9 @@ pub enum Channel {
 }
 
 impl Channel {
+    /// Every channel.
+    pub const ALL: [Self; 2] = [Self::Sms, Self::Email];
+
     /// As settings and metrics call it.
     pub fn as_str(self) -> &'static str {
         match self {

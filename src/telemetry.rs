@@ -7,6 +7,7 @@
 //! | `gateway`, `ledger`, `broker` | whether what a worker depends on works |
 //! | `receipts`, `wording` | what gateways say later; what becomes of changed templates |
 //! | `registry` | every metric by name: the list that all else is held against |
+//! | `start` | the series that are there before anything happens |
 //! | `recorder`, `logging` | where metrics and log lines go |
 
 mod attempt;
@@ -19,6 +20,7 @@ mod notification;
 mod receipts;
 mod recorder;
 mod registry;
+mod start;
 mod wording;
 
 pub use self::attempt::attempted;
@@ -29,6 +31,7 @@ pub use self::ledger::{claim_taken_over, fenced_out, ledger_committed, ledger_in
 pub use self::logging::start_logging;
 pub use self::notification::{fell_back, notification_ended};
 pub use self::receipts::{BOUNCE, kept_event_unreadable, receipt_refused, receipt_taken, receipts_deferred};
-pub use self::recorder::start_metrics;
+pub use self::recorder::{metrics_builder, start_metrics};
 pub use self::registry::{Kind, METRICS, Metric};
+pub use self::start::catalog_loaded;
 pub use self::wording::{wording_reloaded, wording_watched};

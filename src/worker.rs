@@ -211,6 +211,7 @@ impl Worker {
         let (lane_tasks, publishing, publisher_stop) =
             (TaskTracker::new(), TaskTracker::new(), CancellationToken::new());
         let publisher = Publisher::start(broker.clone(), names.clone(), publisher_stop.clone(), &publishing);
+        telemetry::catalog_loaded(&dispatcher.catalog);
         dispatcher.gateways.iter().for_each(telemetry::gateway_configured);
         let handler =
             Arc::new(Dispatch { dispatcher: Arc::clone(&dispatcher), jitter, random: SystemRandom::new() });

@@ -23,6 +23,15 @@ pub enum DeadReason {
 }
 
 impl DeadReason {
+    /// Those that are not the event's own fault.
+    const OURS: [Self; 6] =
+        [Self::NoAddress, Self::Expired, Self::Render, Self::Refused, Self::Exhausted, Self::Internal];
+
+    /// All of them.
+    pub fn all() -> impl Iterator<Item = Self> {
+        BadReason::ALL.into_iter().map(Self::Bad).chain(Self::OURS)
+    }
+
     /// The label.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -25,7 +25,7 @@ impl Lane {
     pub const ALL: [Self; 2] = [Self::Critical, Self::Standard];
 
     /// As queues and metrics call it.
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Critical => "critical",
             Self::Standard => "standard",

@@ -24,6 +24,19 @@ pub enum BadReason {
 }
 
 impl BadReason {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::TooLarge,
+        Self::InvalidUtf8,
+        Self::NotJson,
+        Self::TooDeep,
+        Self::MissingAttribute,
+        Self::BadAttribute,
+        Self::BadTime,
+        Self::UnknownType,
+        Self::Schema,
+    ];
+
     /// The label.
     pub fn as_str(self) -> &'static str {
         match self {

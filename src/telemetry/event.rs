@@ -27,7 +27,7 @@ pub fn event_ended(report: &Report, took: Duration) {
     let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     match &report.disposition {
         Disposition::Dead { reason, detail } => {
-            counter!("shirase_dead_letters_total", "reason" => reason.as_str()).increment(1);
+            given_up(report.lane, *reason);
             warn!(
                 event_id = id,
                 event_type,
@@ -63,6 +63,12 @@ pub fn event_ended(report: &Report, took: Duration) {
     }
 }
 
+fn given_up(lane: Lane, reason: DeadReason) {
+    let reason = reason.as_str();
+    counter!("shirase_dead_letters_total", "reason" => reason).increment(1);
+    counter!("shirase_untold_total", "lane" => lane.as_str(), "reason" => reason).increment(1);
+}
+
 /// Why an event became no notification on any channel, where that was right so.
 fn not_planned(report: &Report) -> Option<&'static str> {
     match &report.disposition {
@@ -84,7 +90,7 @@ pub fn decoded(event: &Event, prefixes: &[String]) {
 /// Dispatching an event panicked: a bug, and a dead letter.
 pub fn event_panicked(lane: Lane) {
     counter!("shirase_events_total", "type" => "unknown", "result" => "dead").increment(1);
-    counter!("shirase_dead_letters_total", "reason" => DeadReason::Internal.as_str()).increment(1);
+    given_up(lane, DeadReason::Internal);
     error!(
         lane = lane.as_str(),
         reason = DeadReason::Internal.as_str(),

@@ -1,8 +1,9 @@
 //! Whether a gateway works.
 
-use metrics::{counter, gauge};
+use metrics::{counter, gauge, histogram};
 use tracing::{info, warn};
 
+use super::receipts;
 use crate::gateway::{Circuit, Gateway, Reason};
 use crate::plan::Channel;
 
@@ -12,8 +13,23 @@ pub fn gateway_configured(gateway: &Gateway) {
     gauge!("shirase_gateway_up", "gateway" => name.clone()).set(1.0);
     gauge!("shirase_gateway_circuit", "gateway" => name.clone()).set(circuit_value(Circuit::Closed));
     counter!("shirase_gateway_circuit_openings_total", "gateway" => name.clone()).absolute(0);
+    let channel = gateway.channel();
+    let accepted = [
+        ("channel", channel.as_str().to_owned()),
+        ("gateway", name.clone()),
+        ("outcome", "accepted".to_owned()),
+        ("reason", String::new()),
+    ];
+    counter!("shirase_attempts_total", &accepted).absolute(0);
+    let _ = histogram!("shirase_attempt_seconds", "channel" => channel.as_str(), "gateway" => name.clone());
+    if channel == Channel::Sms {
+        counter!("shirase_sms_segments_total", "gateway" => name.clone()).absolute(0);
+    }
+    if gateway.takes_receipts() {
+        receipts::series(&name);
+    }
     let rate = gateway.rate().map_or_else(|| "no limit".to_owned(), |rate| rate.to_string());
-    let (channel, at_once) = (gateway.channel().as_str(), gateway.at_once());
+    let (channel, at_once) = (channel.as_str(), gateway.at_once());
     info!(gateway = name, channel, rate, at_once, "gateway");
 }
 

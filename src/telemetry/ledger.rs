@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use metrics::{counter, histogram};
+use metrics::{counter, gauge, histogram};
 use tracing::{error, info, warn};
 
 use crate::event::Event;
 use crate::ledger::{Attempt, UnknownAttempt};
 use crate::plan::Notification;
+
+/// The ledger counts as up until it shows otherwise, which it does at its first commit.
+pub(super) fn series() {
+    gauge!("shirase_ledger_up").set(1.0);
+    let _ = histogram!("shirase_ledger_commit_seconds");
+}
 
 /// A ledger transaction is durable.
 pub fn ledger_committed(took: Duration) {
@@ -16,11 +22,13 @@ pub fn ledger_committed(took: Duration) {
 
 /// The ledger cannot be written: nothing is sent until it can.
 pub fn ledger_in_trouble(detail: &str) {
+    gauge!("shirase_ledger_up").set(0.0);
     error!(detail, "the ledger cannot be written; nothing is sent or acknowledged until it can");
 }
 
 /// The ledger can be written again.
 pub fn ledger_recovered() {
+    gauge!("shirase_ledger_up").set(1.0);
     info!("the ledger can be written again");
 }
 

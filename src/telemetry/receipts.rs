@@ -13,6 +13,19 @@ fn receipt_counter(gateway: &str, status: &'static str) {
     counter!("shirase_receipts_total", "gateway" => gateway.to_owned(), "status" => status).increment(1);
 }
 
+/// Of a gateway that tells what became of its messages.
+pub(super) fn series(gateway: &str) {
+    let said = [Status::Underway, Status::Delivered, Status::Undelivered(Loss::Other)].map(Status::as_str);
+    let unused = [CallbackError::Forged, CallbackError::Unreadable].map(CallbackError::as_str);
+    for status in said.into_iter().chain(unused).chain(["stale", "stranger", "deferred"]) {
+        counter!("shirase_receipts_total", "gateway" => gateway.to_owned(), "status" => status).absolute(0);
+    }
+    for loss in Loss::ALL {
+        let labels = [("gateway", gateway.to_owned()), ("reason", loss.as_str().to_owned())];
+        counter!("shirase_undelivered_total", &labels).absolute(0);
+    }
+}
+
 /// A receipt is written down, or says nothing that is not known.
 pub fn receipt_taken(gateway: Option<&str>, report: &Report, answer: &ReceiptAnswer) {
     let (gateway, code) = (gateway.unwrap_or(BOUNCE), report.code.as_deref().unwrap_or(""));
