@@ -5,6 +5,7 @@ mod logging;
 mod receipts;
 mod recorder;
 mod registry;
+mod waiting;
 mod wording;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use self::logging::start_logging;
 pub use self::receipts::{BOUNCE, kept_event_unreadable, receipt_refused, receipt_taken, receipts_deferred};
 pub use self::recorder::start_metrics;
 pub use self::registry::{Kind, METRICS, Metric};
+pub use self::waiting::waiting;
 pub use self::wording::{wording_reloaded, wording_watched};
 use crate::dispatch::{DeadReason, Disposition, NotificationReport, NotificationResult, Report};
 use crate::event::{Event, Lane};
