@@ -9,6 +9,7 @@ mod bring;
 mod connection;
 mod consume;
 mod dead;
+mod depth;
 mod file;
 mod properties;
 mod publish;
@@ -26,7 +27,7 @@ pub use self::consume::{Consumer, Delivered, Handle, Handled};
 pub use self::dead::{BrokerDeath, DeadLetter, DeadLetters, Held, PutBackError};
 pub use self::file::{Entry, EventFile};
 pub use self::publish::{Outgoing, Publisher};
-pub use self::topology::Names;
+pub use self::topology::{Names, Queue};
 pub use self::url::{AmqpUrl, Node};
 use crate::config::Certificates;
 

@@ -21,6 +21,7 @@ mod receipts;
 mod recorder;
 mod registry;
 mod start;
+mod waiting;
 mod wording;
 
 pub use self::attempt::attempted;
@@ -34,4 +35,5 @@ pub use self::receipts::{BOUNCE, kept_event_unreadable, receipt_refused, receipt
 pub use self::recorder::{metrics_builder, start_metrics};
 pub use self::registry::{Kind, METRICS, Metric};
 pub use self::start::catalog_loaded;
+pub use self::waiting::waiting;
 pub use self::wording::{wording_reloaded, wording_watched};

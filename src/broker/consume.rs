@@ -236,10 +236,10 @@ impl<H: Handle> Consumer<H> {
     /// Whether the queue is still there and has a consumer, asked on a channel of its own because a "no" closes it.
     async fn look(&self, connection: &Connection) -> Result<(), BrokerError> {
         let channel = channel(connection).await?;
-        let consumers = topology::consumers(&channel, &self.names.lane(self.lane)).await?;
+        let queue = topology::look(&channel, &self.names.lane(self.lane)).await?;
         within(channel.close(200, "done".into())).await?;
         // Deleted and declared again by somebody, and our cancel was lost on the way.
-        if consumers == 0 { Err(BrokerError::Cancelled) } else { Ok(()) }
+        if queue.consumer_count() == 0 { Err(BrokerError::Cancelled) } else { Ok(()) }
     }
 
     /// Works on one delivery; the tag to acknowledge, or nothing when the broker shall bring it again.

@@ -9,15 +9,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use lapin::message::Delivery;
-use lapin::options::{BasicAckOptions, BasicGetOptions, QueueDeclareOptions};
-use lapin::types::{AMQPValue, FieldTable};
+use lapin::options::{BasicAckOptions, BasicGetOptions};
+use lapin::types::AMQPValue;
 use lapin::{BasicProperties, Channel, Connection};
 use tokio::time::sleep;
 
 use super::connection::{connect_once, within};
 use super::properties::{revived, text, text_headers};
 use super::publish::{Outgoing, confirm_channel, publish_confirmed};
-use super::{BrokerConfig, BrokerError, Names, header};
+use super::{BrokerConfig, BrokerError, Names, header, topology};
 use crate::event::{Lane, RawEvent};
 
 /// After a broker's restart the count of a quorum queue reads 0 for about five seconds.
@@ -190,9 +190,7 @@ impl DeadLetters {
 
 /// How many letters wait; those that somebody else is looking at are not among them.
 async fn count(channel: &Channel, queue: &str) -> Result<u32, BrokerError> {
-    let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-    let queue = within(channel.queue_declare(queue.into(), passive, FieldTable::default())).await?;
-    Ok(queue.message_count())
+    Ok(topology::look(channel, queue).await?.message_count())
 }
 
 /// The newest entry of `x-death`.

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{channel, close, supervise, within};
-use super::{BrokerConfig, BrokerError, Names, OPERATION_TIMEOUT, topology};
+use super::{BrokerConfig, BrokerError, Names, OPERATION_TIMEOUT, depth, topology};
 use crate::telemetry;
 
 /// How often the supervisor looks whether its connection still is one.
@@ -201,7 +201,7 @@ pub(super) async fn publish_confirmed(channel: &Channel, message: &Outgoing) -> 
     }
 }
 
-/// Offers a confirm channel on `connection` until it ends.
+/// Offers a confirm channel on `connection` until it ends, and counts what waits in our queues as long.
 async fn serve(
     connection: Connection,
     names: &Names,
@@ -212,9 +212,27 @@ async fn serve(
     topology::prepare(&connection, names).await?;
     let offer = Offer::on(&connection).await?;
     offered.send_replace(Some(offer.clone()));
+    let ended = tokio::select! {
+        ended = look_after(&connection, names, &offer, declare, stop) => ended,
+        never = depth::watch(&connection, names) => match never {},
+    };
+    offered.send_replace(None);
+    depth::forget(names);
+    close(&connection, stop).await;
+    ended
+}
+
+/// Until the connection ends or is to end: its topology is kept as it has to be.
+async fn look_after(
+    connection: &Connection,
+    names: &Names,
+    offer: &Offer,
+    declare: &Notify,
+    stop: &CancellationToken,
+) -> Result<(), BrokerError> {
     let mut declare_again = interval(DECLARE_EVERY);
     declare_again.reset();
-    let ended = loop {
+    loop {
         let declare = async {
             tokio::select! {
                 () = declare.notified() => {}
@@ -222,21 +240,14 @@ async fn serve(
             }
         };
         tokio::select! {
-            () = stop.cancelled() => break Ok(()),
-            () = offer.spoilt.cancelled() => break Err(BrokerError::Disconnected),
-            () = declare => {
-                if let Err(error) = topology::prepare(&connection, names).await {
-                    break Err(error);
-                }
-            }
+            () = stop.cancelled() => return Ok(()),
+            () = offer.spoilt.cancelled() => return Err(BrokerError::Disconnected),
+            () = declare => topology::prepare(connection, names).await?,
             () = sleep(LOOK_EVERY) => {
                 if !offer.is_connected() {
-                    break Err(BrokerError::Disconnected);
+                    return Err(BrokerError::Disconnected);
                 }
             }
         }
-    };
-    offered.send_replace(None);
-    close(&connection, stop).await;
-    ended
+    }
 }

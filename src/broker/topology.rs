@@ -58,12 +58,32 @@ impl Names {
         format!("{}.dead", self.prefix)
     }
 
-    fn queues(&self) -> Vec<String> {
-        let retries = |lane| self.delays.iter().map(move |delay| self.retry(lane, *delay));
+    /// Every queue of ours, with its name.
+    pub(super) fn queues(&self) -> Vec<(Queue, String)> {
+        let retries = |lane| self.delays.iter().map(move |delay| Queue::Retry(lane, *delay));
         let lanes =
-            Lane::ALL.into_iter().flat_map(|lane| std::iter::once(self.lane(lane)).chain(retries(lane)));
-        lanes.chain([self.dead()]).collect()
+            Lane::ALL.into_iter().flat_map(|lane| std::iter::once(Queue::Lane(lane)).chain(retries(lane)));
+        lanes.chain([Queue::Dead]).map(|queue| (queue, self.of(queue))).collect()
     }
+
+    fn of(&self, queue: Queue) -> String {
+        match queue {
+            Queue::Lane(lane) => self.lane(lane),
+            Queue::Retry(lane, delay) => self.retry(lane, delay),
+            Queue::Dead => self.dead(),
+        }
+    }
+}
+
+/// One of our queues.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// A lane's.
+    Lane(Lane),
+    /// A lane's delay queue for one step of the schedule.
+    Retry(Lane, Duration),
+    /// The dead letters'.
+    Dead,
 }
 
 /// Declares everything, or in passive mode sees that it is there.
@@ -87,17 +107,16 @@ pub(super) async fn check(connection: &Connection, names: &Names) -> Result<(), 
         ))
         .await?;
     }
-    for queue in names.queues() {
-        consumers(&channel, &queue).await?;
+    for (_, queue) in names.queues() {
+        look(&channel, &queue).await?;
     }
     close(&channel).await
 }
 
-/// How many consumers a queue has; an error when it is not there.
-pub(super) async fn consumers(channel: &Channel, queue: &str) -> Result<u32, BrokerError> {
+/// A queue with its counts. When it is not there, that is an error and the channel's end.
+pub(super) async fn look(channel: &Channel, queue: &str) -> Result<lapin::Queue, BrokerError> {
     let passive = QueueDeclareOptions { passive: true, ..Default::default() };
-    let queue = within(channel.queue_declare(queue.into(), passive, FieldTable::default())).await?;
-    Ok(queue.consumer_count())
+    within(channel.queue_declare(queue.into(), passive, FieldTable::default())).await
 }
 
 async fn declare(connection: &Connection, names: &Names) -> Result<(), BrokerError> {
@@ -140,7 +159,7 @@ async fn bind(channel: &Channel, queue: &str, exchange: &str, routing_key: &str)
     .await
 }
 
-async fn close(channel: &Channel) -> Result<(), BrokerError> {
+pub(super) async fn close(channel: &Channel) -> Result<(), BrokerError> {
     within(channel.close(200, "done".into())).await
 }
 
