@@ -14,7 +14,6 @@ mod explain;
 mod house;
 mod init;
 mod preview;
-mod printable;
 mod publish;
 mod reload;
 mod run;
@@ -31,8 +30,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
-use self::printable::printable;
 use crate::config::ConfigError;
+use crate::printable::printable;
 use crate::telemetry;
 
 /// Notification dispatch worker: security events from RabbitMQ to customers by SMS and email.

@@ -238,7 +238,7 @@ impl Dispatcher {
             let reference = reference(&journey.record.key, &notification.target());
             TargetRecord {
                 target: notification.target(),
-                recipient: recipient(&journey.pseudonyms, &notification.address),
+                recipient: pseudonym(&journey.pseudonyms, &notification.address),
                 why: notification.why.to_string(),
                 template_version: journey.templates.version().to_owned(),
                 gateway: self.first_gateway(notification, &reference),
@@ -277,7 +277,8 @@ fn record(incoming: &Incoming, event: &Event, pseudonyms: &Pseudonyms) -> EventR
     }
 }
 
-fn recipient(pseudonyms: &Pseudonyms, address: &Address) -> String {
+/// What the ledger knows a recipient by.
+pub fn pseudonym(pseudonyms: &Pseudonyms, address: &Address) -> String {
     match address {
         Address::Sms(phone) => pseudonyms.of_phone(phone),
         Address::Email(email) => pseudonyms.of_email(email),

@@ -22,6 +22,7 @@ mod pseudonym;
 mod rows;
 mod sqlite;
 mod story;
+mod stripped;
 mod url;
 
 use jiff::Timestamp;

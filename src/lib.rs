@@ -24,6 +24,8 @@
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
 //! | [`workbench`] | the page on which ops change texts: preview, findings, drafts, saving what passes |
 //! | [`loopback`] | what pages on loopback answer, and what they refuse |
+//! | [`dead`] | the dead-letter queue as people see it: letters, filters, a look, what became of each |
+//! | [`printable`] | text from elsewhere without what a terminal or a page might obey. Pure |
 //! | [`tls`] | certificate errors in words that name the host and the mend. Pure |
 //! | [`config`] | built-in, file, environment; all problems at once |
 //! | [`cli`] | one file a command |
@@ -50,6 +52,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod crash;
+pub mod dead;
 pub mod dispatch;
 pub mod event;
 pub mod example;
@@ -58,6 +61,7 @@ pub mod ledger;
 pub mod lint;
 pub mod loopback;
 pub mod plan;
+pub mod printable;
 pub mod receipts;
 pub mod sandbox;
 pub mod telemetry;

@@ -1,12 +1,14 @@
 //! Which notifications an event becomes: event type policy × recipient → notifications. Pure.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{
-    Channels, EmailAddress, EmailTo, Event, Given, PhoneKind, PhoneNumber, Policy, Recipient, Wish,
+    Channels, EmailAddress, EmailError, EmailTo, Event, Given, PhoneError, PhoneKind, PhoneNumber, Policy,
+    Recipient, Wish,
 };
 
 /// A way to a customer.
@@ -67,6 +69,29 @@ impl Address {
             Self::Sms(_) => Channel::Sms,
             Self::Email(_) => Channel::Email,
         }
+    }
+}
+
+/// A text that is no [`Address`]. It does not hold the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum AddressError {
+    /// It has an @.
+    #[error(transparent)]
+    Email(#[from] EmailError),
+    /// It has none.
+    #[error(transparent)]
+    Phone(#[from] PhoneError),
+}
+
+/// As a person writes it who looks for somebody.
+impl FromStr for Address {
+    type Err = AddressError;
+
+    fn from_str(text: &str) -> Result<Self, AddressError> {
+        if text.contains('@') {
+            return Ok(Self::Email(EmailAddress::parse(text)?));
+        }
+        Ok(Self::Sms(PhoneNumber::parse(text)?))
     }
 }
 

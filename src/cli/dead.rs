@@ -2,14 +2,14 @@
 //!
 //! None of it prints an event's data: what a letter is, why it is there and since when, but not whom it is about.
 
-mod browse;
 mod discard;
-mod letter;
 mod list;
 mod outcome;
+mod pass;
 mod replay;
 mod selection;
 mod show;
+mod words;
 
 use std::process::ExitCode;
 

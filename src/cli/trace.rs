@@ -8,7 +8,6 @@ mod event;
 mod notification;
 mod question;
 mod shell;
-mod stripped;
 mod time;
 
 use std::io::{Write, stdout};

@@ -5,13 +5,13 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 
-use super::browse::Browse;
-use super::letter::Letter;
 use super::list::by_reason;
-use super::outcome::{Outcome, Outcomes};
+use super::outcome::Outcomes;
+use super::pass;
 use super::selection::Chosen;
 use crate::broker::Held;
 use crate::cli::{NOT_IN_ORDER, Usage};
+use crate::dead::{Letter, Outcome};
 
 /// `dead drop`
 #[derive(clap::Args)]
@@ -31,25 +31,25 @@ impl Discard {
             return Err(Usage("dropping cannot be undone: say --yes, or --dry-run to see".to_owned()).into());
         }
         let selection = &self.chosen.selection;
-        let mut browse = Browse::open(selection).await?;
+        let mut look = pass::open(selection).await?;
         // All of them are held while a person thinks: what is dropped is what was asked about.
-        let mut held = browse.held().await?;
+        let mut held = look.held().await?;
         held.truncate(selection.at_most());
         if asks && !held.is_empty() && !agreed(&held).await? {
-            browse.close().await?;
+            look.close().await?;
             writeln!(stderr(), "nothing was dropped")?;
             return Ok(ExitCode::from(NOT_IN_ORDER));
         }
         let mut letters = Vec::new();
         for (letter, held) in held {
             if !self.chosen.dry_run {
-                let taken = browse.letters.take_away(held).await;
+                let taken = look.letters.take_away(held).await;
                 taken.map_err(|error| anyhow!("{error}: `dead list` shows which letters are left"))?;
             }
             letters.push(letter);
         }
         // Only the answer to the close says that the broker has all of it.
-        let pass = browse.close().await?;
+        let pass = pass::close(look, selection).await?;
         let mut outcomes = Outcomes::new(selection.json);
         let outcome = if self.chosen.dry_run { Outcome::WouldDrop } else { Outcome::Dropped };
         for letter in &letters {

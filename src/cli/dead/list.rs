@@ -5,9 +5,10 @@ use std::fmt::Write as _;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use super::browse::Browse;
-use super::letter::{Letter, NOTHING, or_nothing, to_the_second};
+use super::pass;
 use super::selection::Selection;
+use super::words::{age, or_nothing, to_the_second};
+use crate::dead::{Letter, NOTHING};
 
 /// More of a detail does not fit a line; `dead show` has all of it.
 const MAX_DETAIL: usize = 60;
@@ -26,9 +27,9 @@ pub(super) struct List {
 
 impl List {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut browse = Browse::open(&self.selection).await?;
-        let letters: Vec<Letter> = browse.held().await?.into_iter().map(|(letter, _)| letter).collect();
-        let pass = browse.close().await?;
+        let mut look = pass::open(&self.selection).await?;
+        let letters: Vec<Letter> = look.held().await?.into_iter().map(|(letter, _)| letter).collect();
+        let pass = pass::close(look, &self.selection).await?;
         let shown = &letters[..letters.len().min(self.selection.at_most())];
         let mut out = stdout().lock();
         if self.selection.json {
@@ -80,7 +81,7 @@ fn row(number: usize, letter: &Letter) -> [String; HEADINGS.len()] {
     [
         number.to_string(),
         letter.died_at.map_or_else(|| NOTHING.to_owned(), to_the_second),
-        letter.age(),
+        age(letter),
         letter.reason.clone(),
         letter.event_type().to_owned(),
         or_nothing(letter.attempts),

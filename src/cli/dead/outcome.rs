@@ -6,35 +6,8 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::letter::Letter;
 use crate::cli::NOT_IN_ORDER;
-
-/// What became of a dead letter, or would.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Replayed,
-    WouldReplay,
-    Dropped,
-    WouldDrop,
-    /// It is where it was, and why.
-    Kept(String),
-}
-
-impl Outcome {
-    fn as_str(&self) -> &'static str {
-        match self {
-            Self::Replayed => "replayed",
-            Self::WouldReplay => "would_replay",
-            Self::Dropped => "dropped",
-            Self::WouldDrop => "would_drop",
-            Self::Kept(_) => "kept",
-        }
-    }
-
-    fn why(&self) -> Option<&str> {
-        if let Self::Kept(why) = self { Some(why) } else { None }
-    }
-}
+use crate::dead::{Letter, Outcome};
 
 /// A line of `--json`.
 #[derive(Serialize)]

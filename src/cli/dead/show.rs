@@ -3,9 +3,10 @@
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
-use super::browse::Browse;
-use super::letter::{Letter, or_nothing, to_the_second};
+use super::pass;
 use super::selection::Selection;
+use super::words::{age, or_nothing, to_the_second};
+use crate::dead::Letter;
 
 /// `dead show`
 #[derive(clap::Args)]
@@ -16,9 +17,9 @@ pub(super) struct Show {
 
 impl Show {
     pub async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut browse = Browse::open(&self.selection).await?;
-        let held = browse.held().await?;
-        let pass = browse.close().await?;
+        let mut look = pass::open(&self.selection).await?;
+        let held = look.held().await?;
+        let pass = pass::close(look, &self.selection).await?;
         let mut out = stdout().lock();
         for (index, (letter, _)) in held.iter().take(self.selection.at_most()).enumerate() {
             if self.selection.json {
@@ -34,7 +35,7 @@ impl Show {
 }
 
 fn in_words(number: usize, letter: &Letter) -> String {
-    let died_at = letter.died_at.map(|time| format!("{} ({} ago)", to_the_second(time), letter.age()));
+    let died_at = letter.died_at.map(|time| format!("{} ({} ago)", to_the_second(time), age(letter)));
     let facts = [
         ("type", letter.event_type().to_owned()),
         ("source", or_nothing(letter.source.as_deref())),

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use super::{shell, stripped};
+use super::shell;
 use crate::cli::{Usage, age, printable};
-use crate::event::{EmailAddress, PhoneNumber};
+use crate::dispatch;
 use crate::ledger::{LedgerConfig, Reader, Story, ViewError};
 use crate::plan::Address;
 
@@ -48,10 +48,7 @@ impl Question {
     pub async fn pseudonym(&self, reader: &Reader) -> Result<Option<String>, ViewError> {
         let Self::Recipient(address) = self else { return Ok(None) };
         let pseudonyms = reader.pseudonyms().await?;
-        Ok(Some(match address {
-            Address::Sms(phone) => pseudonyms.of_phone(phone),
-            Address::Email(email) => pseudonyms.of_email(email),
-        }))
+        Ok(Some(dispatch::pseudonym(&pseudonyms, address)))
     }
 
     /// Asks the ledger.
@@ -78,7 +75,7 @@ impl Question {
         if stories.is_empty() {
             bail!(self.nothing(ledger, config));
         }
-        let mut stories: Vec<Story> = stories.into_iter().map(stripped::story).collect();
+        let mut stories: Vec<Story> = stories.into_iter().map(Story::stripped).collect();
         if let Self::Event { source: Some(source), .. } = self {
             let known: BTreeSet<_> = stories.iter().map(|story| story.source.clone()).collect();
             stories.retain(|story| story.source == printable(source));
@@ -121,12 +118,7 @@ fn line() -> Result<String, Usage> {
 }
 
 fn address(text: &str) -> Result<Address, Usage> {
-    if text.contains('@') {
-        let email = EmailAddress::parse(text).map_err(|error| Usage(format!("--recipient: {error}")))?;
-        return Ok(Address::Email(email));
-    }
-    let phone = PhoneNumber::parse(text).map_err(|error| Usage(format!("--recipient: {error}")))?;
-    Ok(Address::Sms(phone))
+    text.parse().map_err(|error| Usage(format!("--recipient: {error}")))
 }
 
 /// The first digits of a pseudonym.

@@ -1,7 +1,7 @@
-//! Text that came from elsewhere, on a terminal.
+//! Text that came from elsewhere, on a terminal or a page. Pure.
 
 /// A text from a message without what a terminal might obey, or what turns or hides the text around it.
-pub(super) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let hidden = |c: char| {
         c.is_control()
             || matches!(c,

@@ -1,36 +1,45 @@
 //! What may be shown of a dead letter.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::broker::DeadLetter;
-use crate::cli::{age, printable};
 use crate::event::{Catalog, Lane, envelope};
+use crate::printable::printable;
 
 /// The type of an event that is not in the catalog, as in logs and metrics: it may hold anything.
 const UNKNOWN: &str = "unknown";
 
 /// For what is not there.
-pub(super) const NOTHING: &str = "-";
+pub const NOTHING: &str = "-";
 
 /// A dead letter without its event's data: small, safe to print, and one line of `--json`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(super) struct Letter {
+pub struct Letter {
+    /// CloudEvents `id`.
     pub event_id: Option<String>,
     /// `unknown` when it is not in the catalog.
     #[serde(rename = "type")]
     pub event_type: Option<String>,
+    /// CloudEvents `source`.
     pub source: Option<String>,
     /// When it happened.
     pub time: Option<Timestamp>,
     /// Where it would go back to.
     pub lane: Option<&'static str>,
+    /// Why it was given up.
     pub reason: String,
+    /// Where and what.
     pub detail: Option<String>,
+    /// How often it was tried.
     pub attempts: Option<u32>,
+    /// How often it was given up.
     pub deaths: Option<u32>,
+    /// When it was given up, as far as anybody noted it.
     pub died_at: Option<Timestamp>,
+    /// Seconds since then; below zero where another machine's clock is ahead.
     pub age_seconds: Option<i64>,
+    /// The event's length.
     pub bytes: usize,
     /// The queue in which the broker itself gave it up.
     pub given_up_in: Option<String>,
@@ -68,26 +77,13 @@ impl Letter {
         (self.died_at, self.event_id.clone())
     }
 
+    /// Its id, or that there is none.
     pub fn event_id(&self) -> &str {
         self.event_id.as_deref().unwrap_or(NOTHING)
     }
 
+    /// Its type, or that there is none.
     pub fn event_type(&self) -> &str {
         self.event_type.as_deref().unwrap_or(NOTHING)
     }
-
-    pub fn age(&self) -> String {
-        let words = |seconds| age::in_words(SignedDuration::from_secs(seconds));
-        self.age_seconds.map_or_else(|| NOTHING.to_owned(), words)
-    }
-}
-
-/// A value, or that there is none.
-pub(super) fn or_nothing<T: ToString>(value: Option<T>) -> String {
-    value.map_or_else(|| NOTHING.to_owned(), |value| value.to_string())
-}
-
-/// To the second, for tables.
-pub(super) fn to_the_second(time: Timestamp) -> String {
-    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -1,17 +1,20 @@
 //! A story without what a terminal might obey: ids and details are upstream's and gateways' words.
 
-use crate::cli::printable;
-use crate::ledger::{Attempt, NotificationStory, ReceiptStory, Story};
+use super::{Attempt, NotificationStory, ReceiptStory, Story};
+use crate::printable::printable;
 
-/// The same story, safe to print.
-pub(super) fn story(story: Story) -> Story {
-    Story {
-        event_id: printable(&story.event_id),
-        source: printable(&story.source),
-        event_type: printable(&story.event_type),
-        reason: story.reason.as_deref().map(printable),
-        notifications: story.notifications.into_iter().map(notification).collect(),
-        ..story
+impl Story {
+    /// The same story, safe to print.
+    #[must_use]
+    pub fn stripped(self) -> Self {
+        Self {
+            event_id: printable(&self.event_id),
+            source: printable(&self.source),
+            event_type: printable(&self.event_type),
+            reason: self.reason.as_deref().map(printable),
+            notifications: self.notifications.into_iter().map(notification).collect(),
+            ..self
+        }
     }
 }
 
