@@ -76,11 +76,6 @@ pub const METRICS: &[Metric] = &[
         &["gateway"],
         "Circuits opened, again after a failed probe too",
     ),
-    gauge(
-        "shirase_gateway_drained",
-        &["gateway"],
-        "1 while somebody keeps messages from the gateway, 0 otherwise",
-    ),
     histogram("shirase_ledger_commit_seconds", &[], COMMIT_BUCKETS, "Seconds a ledger transaction took"),
     gauge(
         "shirase_ledger_up",
@@ -123,27 +118,6 @@ pub const METRICS: &[Metric] = &[
     at_scrape("shirase_template_version", &["version"], "The version of the templates in use"),
     at_scrape("shirase_template_refused", &[], "The templates on disk have a mistake and are not in use"),
     counter("shirase_claims_taken_over_total", &[], "Claims of a crashed or stuck attempt taken over"),
-    counter(
-        "shirase_canary_total",
-        &["result"],
-        "Canaries by result: sent (to the broker), unsent, accepted (by the gateway), failed",
-    ),
-    gauge(
-        "shirase_canary_round_trip_seconds",
-        &[],
-        "Seconds from the last accepted canary's event to its acceptance",
-    ),
-    gauge(
-        "shirase_canary_last_accepted_timestamp_seconds",
-        &[],
-        "When a canary was last accepted; the worker's start until then",
-    ),
-    gauge(
-        "shirase_certificate_not_after_seconds",
-        &["peer"],
-        "When the certificate ends that a gateway, the broker or the ledger shows, Unix time",
-    ),
-    counter("shirase_spans_total", &["result"], "Spans by result: exported, dropped"),
     at_scrape("shirase_build_info", &["version"], "The running version"),
 ];
 

@@ -57,3 +57,60 @@ pub fn catalog_loaded(catalog: &Catalog) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assets::Files;
+    use crate::telemetry::{METRICS, Metric, metrics_builder};
+
+    fn page() -> String {
+        let recorder = metrics_builder().expect("every histogram has buckets").build_recorder();
+        let catalog = Catalog::load(&Files::embedded("config")).expect("built-in");
+        metrics::with_local_recorder(&recorder, || {
+            everywhere();
+            catalog_loaded(&catalog);
+        });
+        recorder.handle().render()
+    }
+
+    /// The entry of a series, and the labels that it has beside a histogram's own.
+    fn of(series: &str) -> Option<(&'static Metric, Vec<&str>)> {
+        let (name, labels) = series.split_once('{').unwrap_or((series.split(' ').next()?, ""));
+        let entry = METRICS.iter().find(|metric| {
+            let part = name.strip_prefix(metric.name);
+            part.is_some_and(|part| ["", "_bucket", "_sum", "_count"].contains(&part))
+        })?;
+        let labels =
+            labels.split('"').step_by(2).filter_map(|label| label.trim_start_matches(',').strip_suffix('='));
+        Some((entry, labels.filter(|label| *label != "le").collect()))
+    }
+
+    #[test]
+    fn every_series_of_the_start_is_in_the_list_with_the_labels_that_it_says() {
+        let page = page();
+        let series: Vec<_> = page.lines().filter(|line| line.starts_with("shirase_")).collect();
+        assert!(series.len() > 100, "{page}");
+        for series in series {
+            let (metric, mut labels) = of(series).unwrap_or_else(|| panic!("{series}: is not in the list"));
+            let mut expected = metric.labels.to_vec();
+            expected.sort_unstable();
+            labels.sort_unstable();
+            assert_eq!(labels, expected, "{series}");
+        }
+    }
+
+    #[test]
+    fn what_alerts_ask_for_is_there_before_anything_happens() {
+        let page = page();
+        for series in [
+            "shirase_untold_total{lane=\"critical\",reason=\"exhausted\"} 0",
+            "shirase_dead_letters_total{reason=\"schema\"} 0",
+            "shirase_events_total{type=\"security.password.changed\",result=\"done\"} 0",
+            "shirase_oldest_event_seconds{lane=\"standard\"} 0",
+            "shirase_ledger_up 1",
+        ] {
+            assert!(page.lines().any(|line| line == series), "{series} is not in\n{page}");
+        }
+    }
+}

@@ -62,7 +62,7 @@ fn story(state: &'static str, notifications: Vec<NotificationStory>) -> Story {
 
 fn told(story: Story) -> String {
     let telling = Telling { now: at("45"), asked_for: None, config: None };
-    telling.all(&[stripped::story(story)])
+    telling.all(&[story.stripped()])
 }
 
 /// The head line of the only notification.
@@ -225,7 +225,7 @@ fn nothing_that_a_terminal_obeys_is_printed_whoever_sent_it() {
         *text = bad.to_owned();
     }
     story.reason = Some(bad.to_owned());
-    let words = told(story.clone()) + &serde_json::to_string(&stripped::story(story)).expect("JSON");
+    let words = told(story.clone()) + &serde_json::to_string(&story.stripped()).expect("JSON");
     assert!(!words.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{words:?}");
 }
 
