@@ -235,6 +235,7 @@ impl<'a> Pass<'a> {
     fn tell(&self, gateway: &Gateway, result: Result<&Accepted, &Failure>, took: Duration) {
         telemetry::attempted(&Attempted {
             event: self.journey.event,
+            lane: self.journey.record.lane,
             gateway,
             attempt: self.claim,
             template_version: self.journey.templates.version(),

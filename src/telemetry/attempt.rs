@@ -14,6 +14,8 @@ use crate::gateway::{Accepted, Circuit, Class, Failure, Gateway, Reason};
 pub struct Attempted<'a> {
     /// Whose notification.
     pub event: &'a Event,
+    /// Its lane.
+    pub lane: &'static str,
     /// With which gateway.
     pub gateway: &'a Gateway,
     /// Which claim of the notification it was under, from 1.
@@ -28,7 +30,7 @@ pub struct Attempted<'a> {
 
 /// An attempt ended. An accepted one is told by its notification's line.
 pub fn attempted(attempted: &Attempted<'_>) {
-    let Attempted { event, gateway, attempt, template_version, result, took } = attempted;
+    let Attempted { event, lane, gateway, attempt, template_version, result, took } = attempted;
     let outcome = result.err().map_or("accepted", |failure| failure.class.as_str());
     counted(attempted, outcome);
     let (event_id, event_type, trace_id) = (event.id.as_str(), event.kind.name.as_str(), event.trace_id());
@@ -39,6 +41,7 @@ pub fn attempted(attempted: &Attempted<'_>) {
             event_id,
             event_type,
             trace_id,
+            lane,
             channel,
             gateway = name,
             outcome,
@@ -50,6 +53,7 @@ pub fn attempted(attempted: &Attempted<'_>) {
         return;
     };
     let trouble = Trouble {
+        lane: Some(*lane),
         channel: Some(channel),
         gateway: Some(name.to_owned()),
         outcome: Some(outcome),

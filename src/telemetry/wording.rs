@@ -21,8 +21,8 @@ pub fn wording_watched(dir: &str, version: &str, by_itself: bool) {
 pub fn wording_reloaded(reload: &Reload, in_use: &str) {
     counter!("shirase_template_reloads_total", "result" => reload.result().as_str()).increment(1);
     match reload {
-        Reload::Loaded { version, before, warnings } => {
-            info!(template_version = version, before, warnings, "templates loaded: in use from now on");
+        Reload::Loaded { version, version_before = before, warnings } => {
+            info!(template_version = version, version_before = before, warnings, "templates loaded: in use from now on");
         }
         Reload::Unchanged { put_back: true } => {
             info!(template_version = in_use, "templates put back as they were: nothing is refused any more");
@@ -40,7 +40,7 @@ fn wording_refused(refusal: &Refusal, in_use: &str) {
     };
     warn!(
         template_version = in_use,
-        refused = refusal.version,
+        refused_version = refusal.version,
         mistakes = findings.len(),
         detail = refusal.in_a_line(),
         "templates refused: sending goes on with the set in use"
