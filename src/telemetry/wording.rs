@@ -21,8 +21,13 @@ pub fn wording_watched(dir: &str, version: &str, by_itself: bool) {
 pub fn wording_reloaded(reload: &Reload, in_use: &str) {
     counter!("shirase_template_reloads_total", "result" => reload.result().as_str()).increment(1);
     match reload {
-        Reload::Loaded { version, version_before = before, warnings } => {
-            info!(template_version = version, version_before = before, warnings, "templates loaded: in use from now on");
+        Reload::Loaded { version, before, warnings } => {
+            info!(
+                template_version = version,
+                version_before = before,
+                warnings,
+                "templates loaded: in use from now on"
+            );
         }
         Reload::Unchanged { put_back: true } => {
             info!(template_version = in_use, "templates put back as they were: nothing is refused any more");
