@@ -114,7 +114,7 @@ fn fields(arguments: &str) -> Vec<String> {
         }
     }
     let name = |part: &String| {
-        let (name, value) = part.split_once('=').unwrap_or((part, "a value"));
+        let (name, value) = part.split_once('=').unwrap_or((part.as_str(), "a value"));
         let name = name.trim().trim_start_matches(['%', '?']);
         let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c == '_');
         // The trouble itself, and the level of a line.
@@ -180,8 +180,8 @@ fn a_thousand_refused_messages_are_a_handful_of_lines_and_their_sums_are_right()
     assert!(log.len() < 20, "{} lines: {:?}", log.len(), &log[..20]);
     for (message, fields) in [
         ("attempt failed", ["lane", "channel", "gateway", "outcome", "reason"].as_slice()),
-        ("notification", &["lane", "channel", "gateway", "result", "reason"]),
-        ("dead letter", &["lane", "result", "reason"]),
+        ("notification", ["lane", "channel", "gateway", "result", "reason"].as_slice()),
+        ("dead letter", ["lane", "result", "reason"].as_slice()),
     ] {
         let first = of(&log, message);
         assert_eq!(first.len(), 1, "{message}: {log:?}");

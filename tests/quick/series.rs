@@ -43,7 +43,7 @@ async fn moody_gateway() -> Http {
     Http::start(|_, number| match number % 9 {
         0 => answer(200, &[], &format!("{{\"message_id\":\"{MADE_UP}{number}\"}}")),
         1 => answer(422, &[], &format!("{{\"error\":\"{MADE_UP}{number}\"}}")),
-        2 => answer(429, &[("retry-after", &format!("{MADE_UP}{number}"))], ""),
+        2 => answer(429, &[("retry-after", format!("{MADE_UP}{number}").as_str())], ""),
         3 => answer(401, &[], &format!("{MADE_UP}{number}")),
         4 => answer(503, &[], &format!("{MADE_UP}{number}")),
         5 => answer(418, &[], &format!("{MADE_UP}{number}")),
