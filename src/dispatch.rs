@@ -116,6 +116,7 @@ impl Dispatcher {
             }
         };
         crash::point(Point::Decoded);
+        crash::panic_on(&event);
         let _underway = self.underway.begin(incoming.lane, event.time);
         telemetry::decoded(&event, &self.prefixes);
         let report = Report::of(incoming, &event);

@@ -34,11 +34,14 @@ mod modes;
 mod outage;
 mod postfix;
 mod postgres;
+mod privacy;
 mod publish;
 mod receipts;
 mod reload;
 mod replay;
 mod retry;
+#[path = "../support/script.rs"]
+mod script;
 mod servers;
 mod stop;
 mod tls;

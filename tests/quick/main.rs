@@ -42,6 +42,7 @@ mod receipts;
 mod reload;
 mod route_text;
 mod sandbox;
+#[path = "../support/script.rs"]
 mod script;
 mod smtp;
 mod snapshots;
