@@ -1,0 +1,29 @@
+// What the page knows, and who wants to hear of a change.
+
+export const store = {
+  session: null,     // GET /console/session
+  state: null,       // the last `state` of the stream
+  history: null,     // the last `history`
+  heardAt: null,     // when the last `state` came, by this browser's clock
+  dead: null,        // the last look into the dead-letter queue
+};
+
+const listeners = [];
+export const whenChanged = listener => listeners.push(listener);
+
+let scheduled = 0;
+export function changed() {
+  scheduled ||= requestAnimationFrame(() => {
+    scheduled = 0;
+    listeners.forEach(listener => listener());
+  });
+}
+
+// Seconds since the worker was last heard.
+export const age = () => (store.heardAt === null ? Infinity : Math.max(0, (Date.now() - store.heardAt) / 1000));
+
+// The worker's clock, as far as it is known: ages must not depend on this browser's.
+export function now() {
+  if (!store.state) return Date.now();
+  return Date.parse(store.state.at) + (Date.now() - store.heardAt);
+}
