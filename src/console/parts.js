@@ -46,8 +46,8 @@ function renderGivenUp() {
   const { waiting, by_reason: reasons } = store.state.dead;
   const rows = [...reasons].filter(one => one.count > 0).sort((one, other) => other.count - one.count)
     .map(({ reason, count: value }) => ({ key: reason, name: deadReason(reason), value, tone: 'bad', test: `given-up-${reason}` }));
-  const inQueue = { key: '—', name: t('in_dead_queue', { count: waiting === null ? t('unknown_count') : count(waiting) }), value: undefined, test: 'dead-waiting' };
-  bars($('given-up'), [...rows, inQueue], t('none_given_up'));
+  bars($('given-up'), rows, t('none_given_up'));
+  write($('dead-waiting'), t('in_dead_queue', { count: waiting === null ? t('unknown_count') : count(waiting) }));
 }
 
 // ---- facts -------------------------------------------------------------------------------------------------------
