@@ -46,7 +46,9 @@ function keep(session) {
   const before = store.session;
   store.session = session;
   if (!session.reads) Object.assign(store, { state: null, history: null, heardAt: null, dead: null });
-  if (before?.who !== session.who || before?.reads !== session.reads) document.dispatchEvent(new CustomEvent('session'));
   changed();
+  if (before?.who === session.who && before?.reads === session.reads) return session;
+  if (session.reads) store.since = Date.now();
+  document.dispatchEvent(new CustomEvent('session'));
   return session;
 }

@@ -8,7 +8,7 @@ import { shortStamp } from './format.js';
 import { renderGateways } from './gateways.js';
 import { watch } from './live.js';
 import { renderParts } from './parts.js';
-import { connectSearch, draw as drawSearch, followLink } from './search.js';
+import { connectSearch, draw as drawSearch } from './search.js';
 import { changed, now, store, whenChanged } from './state.js';
 import { renderTraffic } from './traffic.js';
 import { renderVerdict } from './verdict.js';
@@ -76,7 +76,8 @@ function connect() {
 // The worker may be starting: the page waits for it and says so.
 async function firstSession() {
   for (;;) {
-    try { return await readSession(); } catch { await new Promise(resolve => setTimeout(resolve, 2_000)); }
+    try { return await readSession(); } catch { await new Promise(resolve => { setTimeout(resolve, 2_000); }); }
+    changed();
   }
 }
 
@@ -85,4 +86,3 @@ name();
 changed();
 await firstSession();
 watch();
-followLink();

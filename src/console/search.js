@@ -77,7 +77,8 @@ export function connectSearch() {
   $('search-as').addEventListener('change', hint);
   addEventListener('hashchange', followLink);
   document.addEventListener('session', () => {
-    if (store.session?.reads) return followLink();
+    // When the page is there to scroll in.
+    if (store.session?.reads) return void requestAnimationFrame(followLink);
     [stories, message] = [null, null];
     $('search-input').value = '';
     draw();

@@ -5,6 +5,7 @@ export const store = {
   state: null,       // the last `state` of the stream
   history: null,     // the last `history`
   heardAt: null,     // when the last `state` came, by this browser's clock
+  since: Date.now(), // when the page began to wait for the first
   dead: null,        // the last look into the dead-letter queue
 };
 
@@ -19,8 +20,8 @@ export function changed() {
   });
 }
 
-// Seconds since the worker was last heard.
-export const age = () => (store.heardAt === null ? Infinity : Math.max(0, (Date.now() - store.heardAt) / 1000));
+// Seconds since the worker was last heard, or since the page began to listen.
+export const age = () => Math.max(0, (Date.now() - (store.heardAt ?? store.since)) / 1000);
 
 // The worker's clock, as far as it is known: ages must not depend on this browser's.
 export function now() {

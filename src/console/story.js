@@ -4,14 +4,8 @@ import { el, fact, write } from './dom.js';
 import { instant, NOTHING, span, stamp } from './format.js';
 import { attemptReason, deadReason, stateWord } from './reasons.js';
 import { strip } from './strip.js';
-import { knows, lang, t } from './words.js';
-
-const TONES = {
-  accepted: 'good', delivered: 'good', done: 'good', unknown: 'warn', retry: 'warn', in_flight: 'warn', open: 'warn', throttled: 'warn',
-  muted: 'calm', happened: 'calm', first_seen: 'calm', next_try: 'calm', claim_until: 'calm',
-};
-export const toneOf = state => TONES[state] ?? 'bad';
-const SIGNS = { good: '✓', warn: '?', bad: '✕', calm: '·' };
+import { SIGNS, targetName, toneOf } from './tones.js';
+import { t } from './words.js';
 
 export function story(one, at) {
   const title = `story-${at}`;
@@ -25,12 +19,6 @@ export function story(one, at) {
     el('ol', { class: 'timeline' }, [item('happened', t('happened'), one.time, started), item('first_seen', t('first_seen'), one.first_seen, started)]),
     paths.length ? paths.map(path => notificationOf(path, started)) : el('p', { class: 'soft' }, t('no_notifications')),
     el('ol', { class: 'timeline' }, item(one.state, t('closed_at'), one.updated_at, started, [stateWord(one.state), one.reason && deadReason(one.reason)])));
-}
-
-// `current.sms` in words.
-export function targetName(target) {
-  const [contact, channel] = target.split('.');
-  return knows(contact) && knows(channel) ? `${t(channel)}${lang() === 'ja' ? '・' : ', '}${t(contact)}` : target;
 }
 
 function tag(state, reason) {

@@ -3,7 +3,7 @@
 
 import { el, svg } from './dom.js';
 import { span } from './format.js';
-import { targetName, toneOf } from './story.js';
+import { targetName, toneOf } from './tones.js';
 import { t } from './words.js';
 
 const WIDTH = 640, LEFT = 8, RIGHT = 620, ROW = 30, TOP = 8;

@@ -86,7 +86,7 @@ export function renderVerdict() {
 }
 
 function renderStale() {
-  const stale = store.session?.reads && age() > STALE;
+  const stale = age() > STALE && store.session?.reads !== false;
   $('stale').hidden = !stale;
   document.body.classList.toggle('old', Boolean(stale));
   if (stale) write($('stale'), store.heardAt === null ? t('stale_never') : t('stale', { span: span(Math.floor(age())) }));
