@@ -13,9 +13,10 @@ export function createChart(kinds, className) {
   const cross = svg('line', { class: 'cross', y1: 0, y2: HEIGHT, visibility: 'hidden' });
   const picture = svg('svg', { viewBox: `0 0 ${RIGHT} ${HEIGHT}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' }, rules, paths, cross);
   const top = el('span', { class: 'top' });
+  const names = el('span', { class: 'rule-names' });
   const tip = el('span', { class: 'tip', hidden: true });
-  const node = el('div', { class: `chart ${className}`, role: 'img' }, picture, top, tip);
-  const chart = { node, kinds, paths, rules, cross, top, tip, drawn: null };
+  const node = el('div', { class: `chart ${className}`, role: 'img' }, picture, top, names, tip);
+  const chart = { node, kinds, paths, rules, cross, top, names, tip, drawn: null };
   node.addEventListener('pointermove', event => look(chart, event));
   node.addEventListener('pointerleave', () => {
     chart.tip.hidden = true;
@@ -24,17 +25,27 @@ export function createChart(kinds, className) {
   return chart;
 }
 
-// `series`: arrays, the oldest first, null where nothing is known. `scale` gives 0 to 1 for a value. `rules`: values with a dashed line.
-// `say(index from the right)` is the word for one step.
+// `series`: arrays, the oldest first, null where nothing is known. `scale` gives 0 to 1 for a value. `rules`: `{value, name}` of dashed
+// lines. `say` gives words for one step's values.
 export function draw(chart, { series, scale, rules = [], top = '', label, end, step, say }) {
   chart.drawn = { series, end, step, say };
   series.forEach((values, at) => mark(chart.paths[at], 'd', path(values, scale, chart.kinds[at].startsWith('area'))));
-  if (chart.rules.childElementCount !== rules.length) chart.rules.replaceChildren(...rules.map(() => svg('line', { x1: 0, x2: RIGHT })));
-  rules.forEach((value, at) => {
-    for (const name of ['y1', 'y2']) mark(chart.rules.children[at], name, height(scale(value)));
-  });
+  drawRules(chart, rules, scale);
   write(chart.top, top);
   mark(chart.node, 'aria-label', label);
+}
+
+function drawRules(chart, rules, scale) {
+  if (chart.rules.childElementCount !== rules.length) {
+    chart.rules.replaceChildren(...rules.map(() => svg('line', { x1: 0, x2: RIGHT })));
+    chart.names.replaceChildren(...rules.map(() => el('span')));
+  }
+  rules.forEach(({ value, name }, at) => {
+    const y = height(scale(value));
+    for (const end of ['y1', 'y2']) mark(chart.rules.children[at], end, y);
+    chart.names.children[at].style.top = `${y}%`;
+    write(chart.names.children[at], name);
+  });
 }
 
 const height = share => (HEIGHT - 4 - Math.min(1, Math.max(0, share)) * (HEIGHT - 8)).toFixed(1);
@@ -70,10 +81,10 @@ function look(chart, event) {
   mark(chart.cross, 'visibility', 'visible');
 }
 
-// Counts from the ground up; four at least, so that a single one is no peak.
+// Counts from the ground up; four at least, so that a single one is no peak, and room for the words above.
 export function countScale(...series) {
   const top = Math.max(4, ...series.flat().map(value => value ?? 0));
-  return { top, scale: value => value / top };
+  return { top, scale: value => value / (top * 1.25) };
 }
 
 // Times over four orders of magnitude: each as high as its logarithm.

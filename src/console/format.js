@@ -22,6 +22,7 @@ const UNITS = [[86_400, 'unit_d'], [3_600, 'unit_h'], [60, 'unit_m'], [1, 'unit_
 export function span(seconds) {
   if (seconds === null || seconds === undefined || Number.isNaN(seconds)) return NOTHING;
   const long = Math.max(0, seconds);
+  if (long > 0 && long < .1) return `${Math.max(1, Math.round(long * 1000))} ms`;
   if (long < 10) return `${Math.floor(long * 100) / 100}${t('unit_s')}`;
   let rest = Math.floor(long);
   const first = UNITS.findIndex(([size]) => rest >= size);

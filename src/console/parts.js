@@ -16,9 +16,9 @@ export function renderParts() {
 
 // ---- bars --------------------------------------------------------------------------------------------------------
 
-// Rows of `{key, name, value, test}`; null is not known, which is not the same as none.
-function bars(box, rows, empty) {
-  const most = Math.max(1, ...rows.map(row => row.value ?? 0));
+// Rows of `{key, name, value, test}`; null is not known, which is not the same as none. `peak` is as long as the room.
+function bars(box, rows, empty, peak = 0) {
+  const most = Math.max(1, peak, ...rows.map(row => row.value ?? 0));
   const shown = rows.length ? rows : [{ key: '', name: empty, value: undefined }];
   keyed(box, shown, { key: row => row.key, create: createBar, update: (part, row) => updateBar(part, row, most), edition: lang() });
 }
@@ -36,10 +36,15 @@ function updateBar(part, { name, value, tone }, most) {
 }
 
 function renderRetries() {
-  const steps = store.state.lanes.flatMap(({ lane, retry }) => retry.map(step => ({
-    key: `${lane} ${step.step_seconds}`, name: `${t(lane)} ${span(step.step_seconds)}`, value: step.waiting, tone: 'warn', test: `retry-${lane}-${step.step_seconds}`,
-  })));
-  bars($('retries'), steps, t('no_retries'));
+  const most = Math.max(...store.state.lanes.flatMap(({ retry }) => retry.map(step => step.waiting ?? 0)));
+  keyed($('retries'), store.state.lanes, {
+    key: ({ lane }) => lane,
+    create: ({ lane }) => { const list = el('div'); return { node: el('div', { class: 'retry' }, el('h4', { class: 'small' }, t(lane)), list), list }; },
+    update: ({ list }, { lane, retry }) => bars(list, retry.map(({ step_seconds: step, waiting }) => ({
+      key: String(step), name: span(step), value: waiting, tone: 'warn', test: `retry-${lane}-${step}`,
+    })), t('no_retries'), most),
+    edition: lang(),
+  });
 }
 
 function renderGivenUp() {

@@ -23,10 +23,11 @@ function renderObjective(objective) {
 
 function createLimit({ limit, target, key }) {
   const [share, verdict, of] = [el('b'), el('span', { class: 'tag' }), el('span', { class: 'soft small' })];
-  const meter = el('i');
+  const [meter, aim] = [el('i'), el('b', { class: 'aim' })];
+  aim.style.left = `${place(target)}%`;
   const node = el('div', { class: 'limit', 'data-test': `objective-${key}` },
     el('p', null, el('span', null, `${t('objective')}: ${t('within_limit', { limit })}`), share, verdict),
-    el('div', { class: 'meter', 'aria-hidden': 'true' }, meter),
+    el('div', { class: 'meter', 'aria-hidden': 'true' }, meter, aim),
     el('p', { class: 'small soft' }, `${t('target', { share: percent(target) })} · `, of));
   return { node, share, verdict, of, meter };
 }
@@ -38,9 +39,11 @@ function updateLimit(part, { target, key }, objective) {
   write(part.verdict, `${{ met: '✓ ', missed: '✕ ', no_data: '' }[state]}${t(state)}`);
   mark(part.node, 'data-state', state);
   write(part.of, t('objective_of', { count: count(objective.total) }));
-  // A tenth of the room for each failed per mille: between 99% and 100% is where the objectives live.
-  part.meter.style.width = `${share === null ? 0 : Math.max(2, (share - .95) * 2000)}%`;
+  part.meter.style.width = `${share === null ? 0 : place(share)}%`;
 }
+
+// From 95% to 100%: where the objectives live.
+const place = share => Math.max(2, (share - .95) * 2000);
 
 // ---- lanes -------------------------------------------------------------------------------------------------------
 
@@ -67,7 +70,7 @@ function createChannel({ lane, channel }) {
   const minute = el('b');
   const [p50, p99, total] = ['p50', 'p99', 'since_start'].map(name => fact(t(name)));
   const accepted = createChart(['area accepted'], 'tall');
-  const times = createChart(['line p50', 'line p99'], 'short');
+  const times = createChart(['line p50', 'line p99'], 'times');
   const node = el('article', { class: 'card channel', 'data-test': `lane-${lane}-${channel}`, 'aria-label': `${t(lane)} ${t(channel)}` },
     el('div', { class: 'channel-head' }, el('h4', null, t(channel)), el('p', null, minute, ' ', el('span', { class: 'small soft' }, t('last_minute')))),
     accepted.node, times.node,
@@ -101,7 +104,7 @@ function drawChannel(part, channel, past) {
     say: ([value]) => t('step_accepted', { count: count(value) }),
   });
   draw(part.times, {
-    ...common, series: [past.p50, past.p99], scale: timeScale(past.p99).scale, rules: LIMITS.map(one => one.limit), top: LIMITS.map(one => span(one.limit)).join(' · '),
+    ...common, series: [past.p50, past.p99], scale: timeScale(past.p99).scale, rules: LIMITS.map(one => ({ value: one.limit, name: span(one.limit) })),
     label: t('chart_times', { what, p50: within(channel.p50), p99: within(channel.p99) }),
     say: ([p50, p99]) => t('step_times', { p50: within(p50), p99: within(p99) }),
   });
