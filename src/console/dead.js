@@ -39,8 +39,10 @@ export function renderDead() {
 // Everything anew: after a look, an action, another language.
 export function draw() {
   const { letters = [], by_reason: reasons = [] } = store.dead ?? {};
+  const held = $('dead-filters').contains(document.activeElement);
   $('dead-look').disabled = looking;
   $('dead-filters').replaceChildren(...(reasons.length || reason ? [chip('', t('all'), store.dead?.in_queue), ...reasons.map(one => chip(one.reason, deadReason(one.reason), one.count))] : []));
+  if (held) ($('dead-filters').querySelector('[aria-pressed="true"]') ?? $('dead-title')).focus({ preventScroll: true });
   $('dead-list').replaceChildren(...letters.map(row));
   write($('dead-message'), looking ? t('looking') : error ? inWords(error) : message(store.state?.dead.waiting));
   mark($('dead-message'), 'data-tone', error ? 'bad' : null);
@@ -117,7 +119,7 @@ const askDrop = keys => askAct('drop', keys, true);
 
 function askAct(what, keys, danger) {
   return act({
-    title: t(`act_${what}`, { count: keys.length }), text: t(`act_${what}_text`), confirm: t(what), danger, fallback: $('dead-title'),
+    title: t(`act_${what}`, { count: keys.length }), text: t(`act_${what}_text`), confirm: t(what), danger, fallback: () => $('dead-title'),
     run: async why => {
       const { results } = await ask('POST', `/console/dead/${what}`, { keys, reason: why });
       results.forEach(result => fates.set(result.key, result));

@@ -8,7 +8,7 @@ import { t } from './words.js';
 
 let acting = null;
 
-// Asks for a reason and runs `run(reason)`; what it throws is said in the dialog, which then stays. `fallback` gets the focus when
+// Asks for a reason and runs `run(reason)`; what it throws is said in the dialog, which then stays. `fallback()` gets the focus when
 // what had it is gone. Resolves when the dialog is closed.
 export async function act({ title, text, confirm, danger = false, more = [], asksReason = true, run, fallback }) {
   if (!store.session?.acts && !(await askToken('token_to_act'))) return;
@@ -23,8 +23,13 @@ export async function act({ title, text, confirm, danger = false, more = [], ask
   acting = { run, asksReason };
   await closed($('act'));
   acting = null;
-  if (fallback && document.activeElement === document.body) fallback.focus();
+  // What was clicked may be gone as soon as the page is drawn again.
+  await drawn();
+  await drawn();
+  if (document.activeElement === document.body) fallback()?.focus();
 }
+
+const drawn = () => new Promise(resolve => { requestAnimationFrame(resolve); });
 
 function closed(dialog) {
   return new Promise(resolve => {

@@ -32,7 +32,7 @@ function createGateway({ name, channel }) {
   const [error, detail] = [el('p', { class: 'small' }), el('p', { class: 'small soft mono wrap', lang: 'en' })];
   const [drain, resume] = [['drain', askDrain], ['resume', askResume]].map(([word, action]) =>
     el('button', { type: 'button', class: 'quiet', 'data-test': `${word}-${name}`, 'aria-label': `${t(word)}: ${name}`, click: () => action(name) }, t(word)));
-  const chart = createChart(['area accepted', 'line failed'], 'short');
+  const chart = createChart(['area accepted', 'area failed'], 'short');
   const node = el('li', { class: 'card gateway', 'data-test': `gateway-${name}` },
     el('div', { class: 'gateway-head' }, el('h4', null, name, ' ', el('small', { class: 'soft' }, t(channel))), state, drain, resume),
     drained, chart.node, el('dl', { class: 'facts' }, accepted.node, failed.node, took.node, circuit.node),
@@ -72,16 +72,17 @@ function drawGateway(part, { name }) {
   const counts = countScale(past.accepted, past.failed);
   const said = (accepted, failed) => ({ accepted: count(accepted), failed: count(failed) });
   draw(part.chart, {
-    series: [past.accepted, past.failed], scale: counts.scale, top: t('per_step', { count: count(counts.top) }),
+    series: [past.accepted, past.failed.map(value => value || null)], scale: counts.scale, top: t('per_step', { count: count(counts.top) }),
     end: Date.parse(store.history.end), step: store.history.step_seconds,
     label: t('chart_gateway', { what: name, ...said(sum(past.accepted), sum(past.failed)) }),
-    say: ([accepted, failed]) => t('step_gateway', said(accepted, failed)),
+    say: ([accepted, failed]) => t('step_gateway', said(accepted, failed ?? 0)),
   });
 }
 
 // ---- controls ----------------------------------------------------------------------------------------------------
 
 const FOR = [['5m', 'minutes', 5], ['15m', 'minutes', 15], ['1h', 'hour', 1], ['4h', 'hours', 4], ['12h', 'hours', 12]];
+const button = (word, name) => $('gateways').querySelector(`[data-test="${word}-${CSS.escape(name)}"]`);
 const path = (name, what) => `/console/gateways/${encodeURIComponent(name)}/${what}`;
 
 function askDrain(gateway) {
@@ -89,7 +90,7 @@ function askDrain(gateway) {
   const last = el('input', { type: 'checkbox', 'data-test': 'drain-even-last' });
   const more = [el('label', null, el('span', null, t('drain_for')), long), el('label', { class: 'check' }, last, el('span', null, t('even_the_last')))];
   return act({
-    title: t('act_drain', { gateway }), text: t('act_drain_text'), confirm: t('drain'), more, fallback: $('parts'),
+    title: t('act_drain', { gateway }), text: t('act_drain_text'), confirm: t('drain'), more, fallback: () => button('resume', gateway),
     run: async reason => learn(gateway, await ask('POST', path(gateway, 'drain'), { for: long.value, reason, even_the_last: last.checked }).catch(lastWayOut)),
   });
 }
@@ -101,7 +102,7 @@ function lastWayOut(error) {
 
 function askResume(gateway) {
   return act({
-    title: t('act_resume', { gateway }), text: t('act_resume_text'), confirm: t('resume'), asksReason: false, fallback: $('parts'),
+    title: t('act_resume', { gateway }), text: t('act_resume_text'), confirm: t('resume'), asksReason: false, fallback: () => button('drain', gateway),
     run: async () => learn(gateway, await ask('POST', path(gateway, 'resume'), {})),
   });
 }

@@ -14,10 +14,16 @@ let stories = null, message = null, asked = 0;
 // not found, a number sent as an id would stand in a URL.
 export function kindOf(text, chosen) {
   if (chosen !== 'auto') return chosen;
-  const plain = text.normalize('NFKC').trim();
-  const digits = plain.replace(/\D/g, '').length;
-  const number = /^\+?[\d\s().\-\u2010-\u2015\u2212ー]+$/.test(plain) && digits >= 7 && digits <= 15;
-  return number || plain.includes('@') ? 'recipient' : 'event';
+  return isNumber(text) || /[@＠]/.test(text) ? 'recipient' : 'event';
+}
+
+// As a Japanese keyboard writes it: full-width digits, any of its dashes.
+const DASHES = /[\u2010-\u2015\u2212ー]/g;
+const plain = text => text.normalize('NFKC').replace(DASHES, '-').trim();
+
+function isNumber(text) {
+  const digits = plain(text).replace(/\D/g, '').length;
+  return /^\+?[\d\s().-]+$/.test(plain(text)) && digits >= 7 && digits <= 15;
 }
 
 async function search(event) {
@@ -29,7 +35,7 @@ async function search(event) {
   [stories, message] = [null, { text: () => t('searching') }];
   draw();
   try {
-    const answer = kind === 'recipient' ? await ask('POST', '/console/search', { recipient: text }) : await ask('GET', `/console/search?event=${encodeURIComponent(text)}`);
+    const answer = kind === 'recipient' ? await ask('POST', '/console/search', { recipient: isNumber(text) ? plain(text) : text }) : await ask('GET', `/console/search?event=${encodeURIComponent(text)}`);
     if (question !== asked) return;
     stories = answer.stories;
     message = { text: () => (stories.length ? t('found', { count: count(stories.length) }) : t('none_found')) };

@@ -69,7 +69,7 @@ const WORDS = {
   // Dead letters.
   dead: ['配信不能キュー', 'Dead letters'], look: ['キューを見る', 'Look into the queue'], filter: ['理由でしぼり込む', 'Filter by reason'], all: ['すべて', 'All'],
   looking: ['見ています…', 'Looking…'], looked: ['{at} に見た {shown} 件（該当 {matching}、キューに {queue}）', '{shown} shown as of {at} ({matching} match, {queue} in the queue)'],
-  changed_since: ['いまは {count} 件です。もう一度見てください。', 'Now there are {count}: look again.'],
+  changed_since: ['いまキューには {count} 件あります。もう一度見てください。', 'The queue now holds {count}: look again.'],
   none_dead: ['キューは空です。', 'The queue is empty.'], not_looked: ['まだ見ていません。', 'Not looked yet.'],
   select_all: ['すべて選ぶ', 'Select all'], select_one: ['{id} を選ぶ', 'Select {id}'], replay: ['再送', 'Replay'], drop: ['捨てる', 'Drop'], trace: ['経過', 'Story'],
   replay_selected: ['選んだ {count} 件を再送', 'Replay {count} selected'], drop_selected: ['選んだ {count} 件を捨てる', 'Drop {count} selected'],
