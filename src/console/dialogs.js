@@ -21,7 +21,9 @@ export async function act({ title, text, confirm, danger = false, more = [], ask
   $('act-reason').closest('label').hidden = $('act-hint').hidden = !asksReason;
   fail('act', '');
   acting = { run, asksReason };
-  await closed($('act'));
+  const over = closed($('act'));
+  if (!asksReason) $('act-confirm').focus();
+  await over;
   acting = null;
   // What was clicked may be gone as soon as the page is drawn again.
   await drawn();

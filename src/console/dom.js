@@ -14,7 +14,7 @@ function made(node, attributes, children) {
     if (typeof value === 'function') node.addEventListener(name, value);
     else if (value !== null && value !== false && value !== undefined) node.setAttribute(name, value === true ? '' : value);
   }
-  node.append(...children.flat().filter(child => child !== null && child !== undefined && child !== false));
+  node.append(...children.flat(Infinity).filter(child => child !== null && child !== undefined && child !== false));
   return node;
 }
 

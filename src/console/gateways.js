@@ -6,7 +6,7 @@ import { act } from './dialogs.js';
 import { $, el, fact, keyed, mark, write } from './dom.js';
 import { ago, count, shortStamp, within } from './format.js';
 import { attemptReason, stateWord } from './reasons.js';
-import { now, store } from './state.js';
+import { changed, now, store } from './state.js';
 import { lang, t } from './words.js';
 
 // The worst that can be said of it, a person's decision first.
@@ -111,4 +111,5 @@ function askResume(gateway) {
 function learn(name, { drained }) {
   const gateway = store.state?.gateways.find(one => one.name === name);
   if (gateway) gateway.drained = drained;
+  changed();
 }

@@ -1,7 +1,7 @@
 // The story of an event: what became of each notification, from the event to its end.
 
 import { el, fact, write } from './dom.js';
-import { instant, NOTHING, span, stamp } from './format.js';
+import { instant, span, stamp } from './format.js';
 import { attemptReason, deadReason, stateWord } from './reasons.js';
 import { strip } from './strip.js';
 import { SIGNS, targetName, toneOf } from './tones.js';
@@ -61,7 +61,7 @@ function notificationOf({ notification: one, steps }, started) {
 function stepOf(step, started) {
   const said = { attempt: () => t('attempt', { gateway: step.gateway }), receipt: () => t('receipt', { gateway: step.gateway }) };
   const title = said[step.kind]?.() ?? t(step.kind);
-  const planned = step.kind in said ? [stateWord(step.state), step.reason && attemptReason(step.reason), step.kind === 'attempt' && `${step.ms} ms`] : [];
+  const planned = step.kind in said ? [stateWord(step.state), step.reason && attemptReason(step.reason), step.kind === 'attempt' && span(step.ms / 1000)] : [];
   return item(step.state, title, step.at, started, planned, step.detail);
 }
 
@@ -82,9 +82,9 @@ function after(at, started) {
 }
 
 function facts(rows, className) {
-  return el('dl', { class: 'facts all' }, rows.filter(Boolean).map(([name, value]) => {
+  return el('dl', { class: 'facts all' }, rows.filter(row => row && row[1] !== null).map(([name, value]) => {
     const one = fact(t(name), { class: `${className} wrap` });
-    write(one.value, value ?? NOTHING);
+    write(one.value, value);
     return one.node;
   }));
 }

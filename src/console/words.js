@@ -98,7 +98,7 @@ const WORDS = {
   searching: ['調べています…', 'Searching…'], found: ['{count} 件（新しい順）', '{count} found, the newest first'], none_found: ['見つかりません。保存期間を過ぎたか、まだ届いていません。', 'Nothing found: it never came, or the ledger’s retention is over.'],
   first_seen: ['受信', 'First seen'], attempt: ['{gateway} で試行', 'Tried through {gateway}'], receipt: ['{gateway} の配信結果', 'Receipt of {gateway}'], next_try: ['次の試行（予定）', 'Next try, planned'], claim_until: ['処理の期限', 'Its claim ends'],
   closed_at: ['最後の変化', 'Last change'], recipient: ['宛先のHMAC', 'Recipient’s HMAC'], reference: ['参照番号', 'Reference'], template: ['文面の版', 'Template'], provider_id: ['事業者のID', 'Gateway’s id'], gateway: ['ゲートウェイ', 'Gateway'],
-  chart_story: ['発生からの経過（目盛りは対数）', 'Time since the event (logarithmic)'], no_notifications: ['通知はありません。', 'No notification was begun.'], maybe_twice: ['返事のない試行が {count} 回: 届いたかもしれません', '{count} attempts without an answer: each may have arrived'],
+  chart_story: ['発生からの経過（目盛りは対数）', 'Time since the event (logarithmic)'], no_notifications: ['通知はありません。', 'No notification was begun.'], maybe_twice: ['返事のない試行が {count} 回。どれも届いたかもしれません。', 'Attempts without an answer: {count}. Each may have arrived.'],
   after_event: ['発生から +{span}', '+{span} after the event'], before_event: ['発生より {span} 前（時計のずれ）', '{span} before the event: clocks differ'],
   current: ['現在の連絡先', 'current contact'], previous: ['変更前の連絡先', 'previous contact'],
 
