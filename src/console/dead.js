@@ -34,6 +34,9 @@ export function renderDead() {
   const waiting = store.state?.dead.waiting;
   if (waiting > 0 && !looking && !error && (!store.dead || (store.dead.in_queue === 0 && seen === 0))) void look();
   if (!looking && !error) write($('dead-message'), message(waiting));
+  // Apart from the message, which is read out: a growing queue must not talk without end.
+  const differs = store.dead && !looking && typeof waiting === 'number' && waiting !== seen;
+  write($('dead-since'), differs ? t('changed_since', { count: count(waiting) }) : '');
 }
 
 // Everything anew: after a look, an action, another language.
@@ -52,9 +55,8 @@ export function draw() {
 function message(waiting) {
   if (!store.dead) return waiting === 0 ? t('none_dead') : t('not_looked');
   const { letters, matching, in_queue: queue, at } = store.dead;
-  const since = waiting !== null && waiting !== undefined && waiting !== seen ? ` ${t('changed_since', { count: count(waiting) })}` : '';
-  if (!queue) return `${t('none_dead')} (${shortStamp(at, now())})${since}`;
-  return t('looked', { at: shortStamp(at, now()), shown: letters.length, matching: count(matching), queue: count(queue) }) + since;
+  if (!queue) return `${t('none_dead')} (${shortStamp(at, now())})`;
+  return t('looked', { at: shortStamp(at, now()), shown: letters.length, matching: count(matching), queue: count(queue) });
 }
 
 function chip(code, name, many) {

@@ -25,12 +25,14 @@ function bars(box, rows, empty, peak = 0) {
 
 function createBar({ test }) {
   const [name, value, bar] = [el('span', { class: 'bar-name' }), el('b'), el('i')];
-  return { node: el('p', { class: 'bar', 'data-test': test }, name, el('span', { class: 'track', 'aria-hidden': 'true' }, bar), value), name, value, bar };
+  const track = el('span', { class: 'track', 'aria-hidden': 'true' }, bar);
+  return { node: el('p', { class: 'bar', 'data-test': test }, name, track, value), name, value, track, bar };
 }
 
 function updateBar(part, { name, value, tone }, most) {
   write(part.name, name);
   write(part.value, value === null ? t('unknown_count') : value === undefined ? '' : count(value));
+  part.track.hidden = value === undefined;
   part.bar.style.width = `${value ? Math.max(3, (value / most) * 100) : 0}%`;
   mark(part.node, 'data-tone', value ? tone : null);
 }
@@ -52,7 +54,7 @@ function renderGivenUp() {
   const rows = [...reasons].filter(one => one.count > 0).sort((one, other) => other.count - one.count)
     .map(({ reason, count: value }) => ({ key: reason, name: deadReason(reason), value, tone: 'bad', test: `given-up-${reason}` }));
   bars($('given-up'), rows, t('none_given_up'));
-  write($('dead-waiting'), t('in_dead_queue', { count: waiting === null ? t('unknown_count') : count(waiting) }));
+  write($('dead-waiting'), t('in_dead_queue', { count: count(waiting) }));
 }
 
 // ---- facts -------------------------------------------------------------------------------------------------------

@@ -14,11 +14,20 @@ export const whenChanged = listener => listeners.push(listener);
 
 let scheduled = 0;
 export function changed() {
-  scheduled ||= requestAnimationFrame(() => {
+  if (scheduled) return;
+  // A tab in the background draws no frames, and its title still has to tell.
+  const soon = document.hidden ? action => setTimeout(action, 100) : requestAnimationFrame;
+  scheduled = soon(() => {
     scheduled = 0;
     listeners.forEach(listener => listener());
   });
 }
+
+// Frames that were asked for are not drawn once the tab is hidden.
+document.addEventListener('visibilitychange', () => {
+  scheduled = 0;
+  changed();
+});
 
 // Seconds since the worker was last heard, or since the page began to listen.
 export const age = () => Math.max(0, (Date.now() - (store.heardAt ?? store.since)) / 1000);

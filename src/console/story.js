@@ -7,18 +7,32 @@ import { strip } from './strip.js';
 import { SIGNS, targetName, toneOf } from './tones.js';
 import { t } from './words.js';
 
+// Of many stories the first few are open: the others are read by their heads first.
+const OPEN = 3;
+
 export function story(one, at) {
   const title = `story-${at}`;
   const started = instant(one.time);
   const paths = one.notifications.map(notification => ({ notification, steps: stepsOf(notification) }));
   return el('article', { class: 'card story', 'data-test': 'story', 'data-event': one.event_id, 'data-state': one.state, 'aria-labelledby': title },
-    el('div', { class: 'title' }, el('h3', { id: title, class: 'mono wrap' }, one.type), tag(one.state, one.state === 'dead' && one.reason ? deadReason(one.reason) : null)),
-    el('p', { class: 'sentence' }, paths.map(path => summary(path, started))),
+    el('details', { open: at < OPEN }, head(one, title, paths, started), body(one, paths, started)));
+}
+
+function head(one, title, paths, started) {
+  return el('summary', null,
+    el('span', { class: 'title' }, el('h3', { id: title, class: 'mono wrap' }, one.type), el('time', { datetime: one.time, class: 'small soft' }, stamp(one.time, 0)),
+      tag(one.state, one.state === 'dead' && one.reason ? deadReason(one.reason) : null)),
+    el('span', { class: 'sentence' }, paths.map(path => summary(path, started))));
+}
+
+function body(one, paths, started) {
+  return [
     facts([['event_id', one.event_id], ['source', one.source], ['lane', one.lane], one.deaths > 0 && ['deaths', one.deaths]], 'mono'),
     paths.length ? strip(started, instant(one.first_seen), paths) : null,
     el('ol', { class: 'timeline' }, [item('happened', t('happened'), one.time, started), item('first_seen', t('first_seen'), one.first_seen, started)]),
     paths.length ? paths.map(path => notificationOf(path, started)) : el('p', { class: 'soft' }, t('no_notifications')),
-    el('ol', { class: 'timeline' }, item(one.state, t('closed_at'), one.updated_at, started, [stateWord(one.state), one.reason && deadReason(one.reason)])));
+    el('ol', { class: 'timeline' }, item(one.state, t('closed_at'), one.updated_at, started, [stateWord(one.state), one.reason && deadReason(one.reason)])),
+  ];
 }
 
 function tag(state, reason) {
