@@ -119,7 +119,7 @@ impl Dispatcher {
         crash::panic_on(&event);
         let _underway = self.underway.begin(incoming.lane, event.time);
         telemetry::decoded(&event, &self.prefixes);
-        let report = Report::of(incoming, &event);
+        let mut report = Report::of(incoming, &event);
         let pseudonyms = self.ledger.pseudonyms().await?;
         let record = record(incoming, &event, &pseudonyms);
         let notifications = match plan(&event, &self.prefixes, self.clock.now()) {
@@ -129,6 +129,7 @@ impl Dispatcher {
         };
         // One set for all of the event, whatever is loaded meanwhile.
         let templates = self.templates.current();
+        report.template_version = Some(templates.version().to_owned());
         let rendered = match templates.render(&event, &notifications, &self.brand) {
             Ok(rendered) => rendered,
             Err(error) => {

@@ -20,6 +20,9 @@
 //! - `smtp`: the dialogue with a relay, and what can go wrong at each of its stages
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `workbench`: the page on which texts are changed, its API and what it refuses
+//! - `logs`: fields of log lines, and how often a failure is one
+//! - `health`: `/healthz`, `/readyz` and `/metrics` over HTTP
+//! - `series`: the number of series, whatever is thrown at the worker
 //! - `house`, `script`: what they are made of
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -32,9 +35,11 @@ mod conformance;
 mod contract;
 mod demo;
 mod gateways;
+mod health;
 mod house;
 mod http_kind;
 mod ledger;
+mod logs;
 mod operation;
 mod pipeline;
 mod preview;
@@ -44,6 +49,7 @@ mod route_text;
 mod sandbox;
 #[path = "../support/script.rs"]
 mod script;
+mod series;
 mod smtp;
 mod snapshots;
 #[path = "../suites/ledger.rs"]
