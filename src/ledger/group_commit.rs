@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::drains::Drain;
 use super::engine::{Engine, EngineError};
 use super::operation::{
     Answer, Claim, ClaimAnswer, Close, Oldest, Operation, Receipt, ReceiptAnswer, Renew, Reopened, Settle,
@@ -205,6 +206,17 @@ impl Ledger {
     pub async fn oldest(&self) -> Result<Vec<Oldest>, LedgerClosed> {
         match self.write(Operation::Oldest).await? {
             Answer::Oldest(oldest) => Ok(oldest),
+            _ => Err(LedgerClosed),
+        }
+    }
+
+    /// Every gateway's drain; some may be over.
+    ///
+    /// # Errors
+    /// When the ledger was closed meanwhile.
+    pub async fn drains(&self) -> Result<Vec<Drain>, LedgerClosed> {
+        match self.write(Operation::Drains).await? {
+            Answer::Drains(drains) => Ok(drains),
             _ => Err(LedgerClosed),
         }
     }
