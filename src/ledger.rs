@@ -31,7 +31,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-pub use self::drains::{ControlError, Controls, Drain};
+pub use self::drains::{ControlError, Controls};
 pub use self::group_commit::{Ledger, LedgerClosed};
 pub use self::operation::{
     Attempt, Claim, ClaimAnswer, Close, EventRecord, EventState, Fate, Grant, Held, Keep, MessageName,

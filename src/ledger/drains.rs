@@ -1,34 +1,11 @@
 //! Drained gateways, shared by all workers through their ledger.
 
-use jiff::Timestamp;
-use serde::Serialize;
 use tokio::task::spawn_blocking;
 
 use super::postgres::PostgresControls;
 use super::sqlite::SqliteControls;
 use super::{LedgerConfig, LedgerUrl, OpenError};
-
-/// A gateway that is not to be asked for a while, because somebody says so. Nothing personal but who said it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Drain {
-    /// Its configured name.
-    pub gateway: String,
-    /// When it was drained.
-    pub since: Timestamp,
-    /// From then on it is asked again, whether or not anybody resumes it.
-    pub until: Timestamp,
-    /// Why, for whoever wonders.
-    pub reason: String,
-    /// Who drained it.
-    pub by: String,
-}
-
-impl Drain {
-    /// Not over yet.
-    pub fn is_in_force(&self, now: Timestamp) -> bool {
-        now < self.until
-    }
-}
+use crate::drain::Drain;
 
 /// A row of either engine: the columns gateway, since, until, reason, `drained_by`.
 pub(super) fn drain(gateway: String, (since, until): (i64, i64), (reason, by): (String, String)) -> Drain {

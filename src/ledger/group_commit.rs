@@ -12,7 +12,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::drains::Drain;
 use super::engine::{Engine, EngineError};
 use super::operation::{
     Answer, Claim, ClaimAnswer, Close, Oldest, Operation, Receipt, ReceiptAnswer, Renew, Reopened, Settle,
@@ -22,6 +21,7 @@ use super::postgres::{Postgres, PostgresUrl};
 use super::sqlite::Sqlite;
 use super::{LedgerConfig, LedgerUrl, OpenError, Pseudonyms};
 use crate::clock::Clock;
+use crate::drain::Drain;
 use crate::telemetry;
 
 /// Operations in one transaction at most.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::receipt::{Fate, Keep, MessageName, Receipt, ReceiptAnswer, Reopened, Sealed};
-use super::drains::Drain;
+use crate::drain::Drain;
 
 /// What the ledger keeps of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]

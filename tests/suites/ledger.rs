@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use shirase::drain::Drain;
 use shirase::ledger::{
-    Attempt, Claim, ClaimAnswer, Close, Controls, Drain, EventRecord, EventState, Fate, Grant, Held, Keep,
-    Ledger, MessageName, Reader, Receipt, ReceiptAnswer, Renew, Reopened, Revive, Sealed, Settle,
-    SettleAnswer, Settled, Story, TargetRecord,
+    Attempt, Claim, ClaimAnswer, Close, Controls, EventRecord, EventState, Fate, Grant, Held, Keep, Ledger,
+    MessageName, Reader, Receipt, ReceiptAnswer, Renew, Reopened, Revive, Sealed, Settle, SettleAnswer,
+    Settled, Story, TargetRecord,
 };
 use tokio::time::sleep;
 

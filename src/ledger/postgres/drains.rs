@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use tokio_postgres::{Client, Row};
 
-use super::super::drains::{ControlError, Drain, drain};
+use super::super::drains::{ControlError, drain};
 use super::connect::{Connected, PostgresUrl, Problem, Purpose, connect};
 use super::in_time;
+use crate::drain::Drain;
 
 /// Every drain, as `Statements` asks for it.
 pub(super) fn read(row: &Row) -> Result<Drain, Problem> {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::super::OpenError;
-use super::super::drains::{Drain, drain};
+use super::super::drains::drain;
 use super::{BUSY_TIMEOUT, engine_error, of_this_version, shown};
+use crate::drain::Drain;
 
 pub(super) fn drains(connection: &Connection) -> rusqlite::Result<Vec<Drain>> {
     let select = "SELECT gateway, since, until, reason, drained_by FROM drain ORDER BY gateway";
