@@ -32,7 +32,7 @@ mod wording;
 pub use self::attempt::{Attempted, attempted};
 pub use self::broker::{broker_connected, broker_lost, publish_failed};
 pub use self::event::{decoded, event_ended, event_panicked, in_flight, oldest_event};
-pub use self::gateway::{circuit_changed, gateway_configured};
+pub use self::gateway::{circuit_changed, gateway_configured, gateway_drained, gateway_resumed};
 pub use self::ledger::{claim_taken_over, fenced_out, ledger_committed, ledger_in_trouble, ledger_recovered};
 pub use self::logging::start_logging;
 pub use self::notification::{NotificationEnd, fell_back, notification_ended};
