@@ -23,6 +23,7 @@ use super::reload::Reloads;
 use super::{ConfigArg, Usage, signals};
 use crate::admin::{self, Admin};
 use crate::broker::BringAgain;
+use crate::certificate;
 use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
 use crate::lint;
@@ -101,9 +102,11 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         let stopping = draining.is_cancelled().then(|| "stopping".to_owned());
         stopping.into_iter().chain(readiness.problems()).collect()
     });
-    let desk = desk(&dispatcher, bring);
     // Whatever goes on beside the events, until the worker has finished.
     let mut beside = JoinSet::new();
+    beside.spawn(upkeep::send_canaries(Arc::clone(&dispatcher), bring.clone(), stop.soft.clone()));
+    beside.spawn(certificate::watch(certificate::peers(&config)));
+    let desk = desk(&dispatcher, bring);
     beside.spawn(desk.clone().look_after_stranded(STRANDED_AFTER));
     let receipts = receipts::router(Arc::clone(&dispatcher), desk, &config.receipts);
     let others = match receipts_listener {

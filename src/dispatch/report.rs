@@ -34,6 +34,9 @@ pub struct Report {
     /// What is left to do once a dead letter is where it belongs.
     #[serde(skip)]
     pub burial: Option<Burial>,
+    /// It was a canary, which counts nowhere else.
+    #[serde(skip)]
+    pub canary: bool,
     /// One for each notification, fallbacks included.
     pub notifications: Vec<NotificationReport>,
 }
@@ -128,6 +131,7 @@ impl Report {
             attempts,
             deaths: 0,
             burial: None,
+            canary: false,
             notifications: Vec::new(),
         }
     }
@@ -144,6 +148,7 @@ impl Report {
             attempts: incoming.attempts.saturating_add(1),
             deaths: 0,
             burial: None,
+            canary: false,
             notifications: Vec::new(),
         }
     }
