@@ -109,7 +109,7 @@ mod tests {
             ("SMS__GATEWAYS__0__URL", "https://[::1]/sms"),
             ("EMAIL__RELAYS__0__URL", "smtp://relay.example.jp"),
             ("BROKER__URLS", "amqps://u:p@one.example.jp/%2f, amqp://u:p@two, amqps://u:p@three:5679/%2f"),
-            ("LEDGER__URL", "postgres://u:p@db.example.jp:6432,db2.example.jp/s"),
+            ("LEDGER__URL", "postgres://u:p@db.example.jp,db2.example.jp:6432/s"),
         ]);
         assert_eq!(
             found,
@@ -117,7 +117,7 @@ mod tests {
                 "primary: ::1:443",
                 "mta: relay.example.jp:587 starttls",
                 "broker: one.example.jp:5671, three:5679",
-                "ledger: db.example.jp:6432 postgres, db2.example.jp:5432 postgres",
+                "ledger: db.example.jp:5432 postgres, db2.example.jp:6432 postgres",
             ]
         );
         let implicit = places(&[("EMAIL__RELAYS__0__URL", "smtps://relay.example.jp")]);
