@@ -8,7 +8,7 @@ use shirase::dispatch::{Disposition, Report};
 use shirase::event::{EmailAddress, PhoneNumber, RawEvent};
 use shirase::telemetry::metrics_builder;
 
-use crate::house::{self, Desk};
+use crate::house::Desk;
 use crate::pipeline::{World, assert_results, echo, mail_through, sms_through, world};
 use crate::script::{Http, Reply, Smtp, Stage};
 
