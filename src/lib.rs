@@ -10,6 +10,7 @@
 //! | [`dispatch`] | the pipeline, and what becomes of a delivery |
 //! | [`event`] | decode: envelope, catalog, schema, recipient. Pure |
 //! | [`plan`] | event type policy × recipient → notifications. Pure |
+//! | [`canary`] | the event that a worker sends itself: what it looks like and how it is known again. Pure but for its memory |
 //! | [`template`] | render: notifications → messages. Pure once loaded |
 //! | [`example`] | events made of the schemas' examples and extremes. Pure |
 //! | [`asyncapi`] | the contract for upstream, made of catalog and schemas. Pure |
@@ -28,6 +29,7 @@
 //! | [`dead`] | the dead-letter queue as people see it: letters, filters, a look, what became of each |
 //! | [`printable`] | text from elsewhere without what a terminal or a page might obey. Pure |
 //! | [`tls`] | certificate errors in words that name the host and the mend. Pure |
+//! | [`certificate`] | when the certificates end that gateways, relays, broker and database show |
 //! | [`config`] | built-in, file, environment; all problems at once |
 //! | [`cli`] | one file a command |
 //! | `crash` | points at which a debug build ends itself, for the fault tests |
@@ -49,6 +51,8 @@ pub mod assets;
 pub mod asyncapi;
 pub mod bounce;
 pub mod broker;
+pub mod canary;
+pub mod certificate;
 pub mod cli;
 pub mod clock;
 pub mod config;

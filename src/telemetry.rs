@@ -4,7 +4,8 @@
 //! | file | |
 //! |---|---|
 //! | `event`, `notification`, `attempt` | what becomes of an event, its notifications, and each try |
-//! | `gateway`, `ledger`, `broker` | whether what a worker depends on works |
+//! | `gateway`, `ledger`, `broker`, `certificate` | whether what a worker depends on works |
+//! | `canary` | what becomes of the events that workers send themselves |
 //! | `receipts`, `wording` | what gateways say later; what becomes of changed templates |
 //! | `registry` | every metric by name: the list that all else is held against |
 //! | `start` | the series that are there before anything happens |
@@ -15,6 +16,8 @@ use std::time::Duration;
 
 mod attempt;
 mod broker;
+mod canary;
+mod certificate;
 mod event;
 mod gateway;
 mod ledger;
@@ -31,6 +34,8 @@ mod wording;
 
 pub use self::attempt::{Attempted, attempted};
 pub use self::broker::{broker_connected, broker_lost, publish_failed};
+pub use self::canary::{canary_accepted, canary_configured, canary_failed, canary_sent, canary_unsent};
+pub use self::certificate::{certificate_seen, certificate_unseen};
 pub use self::event::{decoded, event_ended, event_panicked, in_flight, oldest_event};
 pub use self::gateway::{circuit_changed, gateway_configured, gateway_drained, gateway_resumed};
 pub use self::ledger::{claim_taken_over, fenced_out, ledger_committed, ledger_in_trouble, ledger_recovered};

@@ -24,6 +24,7 @@ use super::reload::Reloads;
 use super::{ConfigArg, Usage, signals};
 use crate::admin::{self, Admin, Health, State};
 use crate::broker::BringAgain;
+use crate::certificate;
 use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
 use crate::lint;
@@ -112,6 +113,8 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         checks: readiness.checks(),
         stuck: readiness.stuck(),
     });
+    beside.spawn(upkeep::send_canaries(Arc::clone(&dispatcher), bring.clone(), stop.soft.clone()));
+    beside.spawn(certificate::watch(certificate::peers(&config)));
     let desk = desk(&dispatcher, bring);
     beside.spawn(desk.clone().look_after_stranded(STRANDED_AFTER));
     let receipts = receipts::router(Arc::clone(&dispatcher), desk, &config.receipts);

@@ -113,7 +113,7 @@ impl<'a> Pass<'a> {
     ) -> Self {
         let mut tenure = Tenure::of(grant, job.claimed_at, dispatcher.lease());
         let reference = super::reference(&journey.record.key, &job.notification.target());
-        tenure.named = dispatcher.first_gateway(job.notification, &reference);
+        tenure.named = dispatcher.first_gateway(journey, job.notification, &reference);
         Self {
             dispatcher,
             journey,
@@ -127,9 +127,9 @@ impl<'a> Pass<'a> {
     }
 
     pub async fn run(mut self) -> Result<(Outcome, Tenure), LedgerClosed> {
-        let channel = self.job.notification.address.channel();
+        let gateways = self.dispatcher.ways_out(self.journey, self.job.notification, &self.reference);
         let mut worst = None;
-        for gateway in order(self.dispatcher.gateways.order(channel, &self.reference), self.unknown) {
+        for gateway in order(gateways, self.unknown) {
             let turn = match self.ready(gateway).await? {
                 Ready::Expired => return Ok((Outcome::Expired, self.tenure)),
                 Ready::FencedOut => return Ok((Outcome::FencedOut, self.tenure)),

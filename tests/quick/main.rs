@@ -2,7 +2,8 @@
 //!
 //! - `snapshots`: every message of every example, and what holds for all of them
 //! - `commands`, `demo`: the shipped binary, from an empty folder
-//! - `certificates`: HTTPS gateways with a private authority
+//! - `certificates`: HTTPS gateways with a private authority, and a look at the end of whatever certificate is shown
+//! - `canary`: the event that a worker sends itself, and where it counts
 //! - `contract`: what upstream tests itself against: `validate` and `asyncapi`
 //! - `conformance`: one table of answers for every kind of SMS gateway
 //! - `gateways`: SMTP relays against scripted servers
@@ -29,6 +30,7 @@
 
 mod bounce;
 mod breaker;
+mod canary;
 mod certificates;
 mod commands;
 mod conformance;
