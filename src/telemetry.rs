@@ -6,6 +6,7 @@
 //! | `event`, `notification`, `attempt` | what becomes of an event, its notifications, and each try |
 //! | `gateway`, `ledger`, `broker` | whether what a worker depends on works |
 //! | `receipts`, `wording` | what gateways say later; what becomes of changed templates |
+//! | `traces` | what becomes of spans |
 //! | `registry` | every metric by name: the list that all else is held against |
 //! | `start` | the series that are there before anything happens |
 //! | `recorder`, `logging` | where metrics and log lines go |
@@ -21,6 +22,7 @@ mod receipts;
 mod recorder;
 mod registry;
 mod start;
+mod traces;
 mod waiting;
 mod wording;
 
@@ -35,5 +37,8 @@ pub use self::receipts::{BOUNCE, kept_event_unreadable, receipt_refused, receipt
 pub use self::recorder::{metrics_builder, start_metrics};
 pub use self::registry::{Kind, METRICS, Metric};
 pub use self::start::catalog_loaded;
+pub use self::traces::{
+    spans_dropped, spans_exported, traces_configured, traces_in_trouble, traces_recovered,
+};
 pub use self::waiting::waiting;
 pub use self::wording::{wording_reloaded, wording_watched};

@@ -61,7 +61,10 @@ impl Run {
             let (limit, drain) =
                 (u32::from(house.config.lanes.standard.prefetch), house.config.worker.drain.0);
             let dispatcher = house.dispatcher(Clock::system())?;
-            return FileRun { dispatcher, limit, drain, json: self.json, stop }.run(&file).await;
+            let traces = dispatcher.traces.clone();
+            let ended = FileRun { dispatcher, limit, drain, json: self.json, stop }.run(&file).await;
+            traces.finish().await;
+            return ended;
         }
         consume(house, stop).await
     }
@@ -124,6 +127,7 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     let finished = worker.finish().await;
     beside.abort_all();
     dispatcher.ledger.abandon();
+    dispatcher.traces.finish().await;
     admin_stop.cancel();
     // A scrape that hangs must not hold the exit.
     let _ = timeout(Duration::from_secs(1), admin).await;

@@ -90,6 +90,8 @@ pub(super) struct Pass<'a> {
     job: &'a Job<'a>,
     tenure: Tenure,
     unknown: Option<&'a UnknownAttempt>,
+    /// Of the notification, from 1.
+    attempt: u32,
     reference: String,
     patience: Instant,
 }
@@ -118,6 +120,7 @@ impl<'a> Pass<'a> {
             job,
             tenure,
             unknown: grant.unknown.as_ref(),
+            attempt: grant.attempt,
             reference,
             patience: Instant::now() + TURN_PATIENCE,
         }
@@ -213,9 +216,11 @@ impl<'a> Pass<'a> {
         let left = self.journey.event.deadline.duration_since(now);
         let valid_for = Duration::try_from(left).unwrap_or_default();
         let letter = Letter { reference: &self.reference, address, message, now, valid_for };
+        let span = self.journey.trace.attempt(gateway, self.job.notification, self.attempt);
         let started = Instant::now();
         let result = gateway.send(&letter, turn).await;
         let took = started.elapsed();
+        span.answered(result.as_ref());
         telemetry::attempted(self.journey.event, gateway, result.as_ref(), took);
         self.tenure.attempts.push(Attempt {
             at: now,
