@@ -136,14 +136,13 @@ impl Dispatcher {
         };
         // One set for all of the event, whatever is loaded meanwhile.
         let templates = self.templates.current();
-        let rendering = trace.rendering(&templates);
-        let rendered = match templates.render(&event, &notifications, &self.brand) {
+        let render = || templates.render(&event, &notifications, &self.brand);
+        let rendered = match trace.rendering(&templates, render) {
             Ok(rendered) => rendered,
             Err(error) => {
                 return self.dead(report, incoming, record, DeadReason::Render, error.to_string()).await;
             }
         };
-        drop(rendering);
 
         let (lane, revive, alone) = (incoming.lane, incoming.revive, notifications.len() == 1);
         let raw = &incoming.raw;

@@ -62,11 +62,11 @@ impl<'a> Trace<'a> {
         step.await
     }
 
-    /// Texts are being made.
-    pub fn rendering(&self, templates: &TemplateSet) -> Span<'a> {
+    /// Texts are made.
+    pub fn rendering<T>(&self, templates: &TemplateSet, render: impl FnOnce() -> T) -> T {
         let mut span = self.event.child("render", SpanKind::Internal);
         span.set("shirase.template_version", templates.version());
-        span
+        render()
     }
 
     /// A gateway is being asked; `attempt` counts the notification's, from 1.
@@ -113,3 +113,6 @@ impl Span<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
