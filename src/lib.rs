@@ -22,6 +22,7 @@
 //! | [`bounce`] | what a mail to the return path says of one of ours. Pure |
 //! | [`receipts`] | what gateways say later of a message, over HTTP |
 //! | [`telemetry`] | one function a happening: log line and metric |
+//! | [`traces`] | how long each step of an event took, for an OpenTelemetry collector |
 //! | [`admin`] | metrics, health and the texts in use over HTTP |
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
 //! | [`workbench`] | the page on which ops change texts: preview, findings, drafts, saving what passes |
@@ -73,6 +74,7 @@ pub mod sandbox;
 pub mod telemetry;
 pub mod template;
 pub mod tls;
+pub mod traces;
 pub mod wording;
 pub mod workbench;
 pub mod worker;

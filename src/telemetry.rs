@@ -7,6 +7,7 @@
 //! | `gateway`, `ledger`, `broker`, `certificate` | whether what a worker depends on works |
 //! | `canary` | what becomes of the events that workers send themselves |
 //! | `receipts`, `wording` | what gateways say later; what becomes of changed templates |
+//! | `traces` | what becomes of spans |
 //! | `registry` | every metric by name: the list that all else is held against |
 //! | `start` | the series that are there before anything happens |
 //! | `repeats`, `trouble` | what fails by the thousand is said once and summed up |
@@ -28,6 +29,7 @@ mod recorder;
 mod registry;
 mod repeats;
 mod start;
+mod traces;
 mod trouble;
 mod waiting;
 mod wording;
@@ -45,6 +47,9 @@ pub use self::receipts::{BOUNCE, kept_event_unreadable, receipt_refused, receipt
 pub use self::recorder::{metrics_builder, start_metrics};
 pub use self::registry::{Kind, METRICS, Metric};
 pub use self::start::catalog_loaded;
+pub use self::traces::{
+    spans_dropped, spans_exported, traces_configured, traces_in_trouble, traces_recovered,
+};
 pub use self::trouble::{sum_up, sum_up_all};
 pub use self::waiting::waiting;
 pub use self::wording::{wording_reloaded, wording_watched};

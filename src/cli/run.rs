@@ -67,7 +67,9 @@ impl Run {
             let dispatcher = house.dispatcher(Clock::system())?;
             let mut beside = JoinSet::new();
             drains::follow(&mut beside, &dispatcher).await;
+            let traces = dispatcher.traces.clone();
             let ended = FileRun { dispatcher, limit, drain, json: self.json, stop }.run(&file).await;
+            traces.finish().await;
             telemetry::sum_up_all();
             return ended;
         }
@@ -136,6 +138,7 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     let finished = worker.finish().await;
     beside.abort_all();
     dispatcher.ledger.abandon();
+    dispatcher.traces.finish().await;
     admin_stop.cancel();
     // A scrape that hangs must not hold the exit.
     let _ = timeout(Duration::from_secs(1), admin).await;

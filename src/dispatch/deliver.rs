@@ -133,7 +133,7 @@ impl Dispatcher {
         let mut ending = self.judge(journey, job, grant, report, &outcome);
         let settle = self.settlement(journey, job, grant, &outcome, tenure, &ending);
         let closes = settle.close.is_some();
-        match self.ledger.settle(settle).await? {
+        match journey.trace.during("settle", self.ledger.settle(settle)).await? {
             SettleAnswer::Written => ending.closed_event = closes,
             SettleAnswer::Undelivered { reason } => ending = ending.undelivered(reason),
             SettleAnswer::FencedOut => {

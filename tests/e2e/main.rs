@@ -49,4 +49,5 @@ mod stop;
 mod tls;
 mod topology;
 mod trace;
+mod traces;
 mod workbench;

@@ -20,6 +20,7 @@
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `smtp`: the dialogue with a relay, and what can go wrong at each of its stages
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
+//! - `traces`: what a collector gets of an event, and what becomes of it when it does not take it
 //! - `workbench`: the page on which texts are changed, its API and what it refuses
 //! - `logs`: fields of log lines, and how often a failure is one
 //! - `health`: `/healthz`, `/readyz` and `/metrics` over HTTP
@@ -58,5 +59,6 @@ mod snapshots;
 mod suite;
 #[path = "../support/mod.rs"]
 mod support;
+mod traces;
 mod vendors;
 mod workbench;
