@@ -17,6 +17,7 @@
 //! - `receipts`: what gateways say later, over HTTP
 //! - `reload`: wording that changes under a worker
 //! - `breaker`: gateways in trouble, and back again
+//! - `monitoring`: rules, dashboard and runbook fit the metrics that there are
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `smtp`: the dialogue with a relay, and what can go wrong at each of its stages
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
@@ -43,6 +44,7 @@ mod house;
 mod http_kind;
 mod ledger;
 mod logs;
+mod monitoring;
 mod operation;
 mod pipeline;
 mod preview;
