@@ -1,5 +1,6 @@
 //! `shirase run`: the worker, from RabbitMQ or from a file.
 
+mod drains;
 mod from_file;
 mod upkeep;
 
@@ -23,6 +24,7 @@ use super::reload::Reloads;
 use super::{ConfigArg, Usage, signals};
 use crate::admin::{self, Admin, Health, State};
 use crate::broker::BringAgain;
+use crate::certificate;
 use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
 use crate::lint;
@@ -63,7 +65,11 @@ impl Run {
             let (limit, drain) =
                 (u32::from(house.config.lanes.standard.prefetch), house.config.worker.drain.0);
             let dispatcher = house.dispatcher(Clock::system())?;
+            let mut beside = JoinSet::new();
+            drains::follow(&mut beside, &dispatcher).await;
+            let traces = dispatcher.traces.clone();
             let ended = FileRun { dispatcher, limit, drain, json: self.json, stop }.run(&file).await;
+            traces.finish().await;
             telemetry::sum_up_all();
             return ended;
         }
@@ -91,6 +97,9 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     let dispatcher = house.dispatcher(Clock::system())?;
     info!(version = env!("CARGO_PKG_VERSION"), template_version = dispatcher.templates.current().version(), %listen, "starting");
 
+    // Whatever goes on beside the events, until the worker has finished.
+    let mut beside = JoinSet::new();
+    drains::follow(&mut beside, &dispatcher).await;
     let (worker, readiness, bring) = Worker::start(
         Arc::clone(&dispatcher),
         &config.broker,
@@ -106,9 +115,9 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         checks: readiness.checks(),
         stuck: readiness.stuck(),
     });
+    beside.spawn(upkeep::send_canaries(Arc::clone(&dispatcher), bring.clone(), stop.soft.clone()));
+    beside.spawn(certificate::watch(certificate::peers(&config)));
     let desk = desk(&dispatcher, bring);
-    // Whatever goes on beside the events, until the worker has finished.
-    let mut beside = JoinSet::new();
     beside.spawn(desk.clone().look_after_stranded(STRANDED_AFTER));
     let receipts = receipts::router(Arc::clone(&dispatcher), desk, &config.receipts);
     let others = match receipts_listener {
@@ -129,6 +138,7 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     let finished = worker.finish().await;
     beside.abort_all();
     dispatcher.ledger.abandon();
+    dispatcher.traces.finish().await;
     admin_stop.cancel();
     // A scrape that hangs must not hold the exit.
     let _ = timeout(Duration::from_secs(1), admin).await;

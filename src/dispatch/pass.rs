@@ -90,8 +90,8 @@ pub(super) struct Pass<'a> {
     job: &'a Job<'a>,
     tenure: Tenure,
     unknown: Option<&'a UnknownAttempt>,
-    /// Which claim of the notification it is.
-    claim: u32,
+    /// Which claim of the notification it is, from 1.
+    attempt: u32,
     reference: String,
     patience: Instant,
 }
@@ -113,23 +113,23 @@ impl<'a> Pass<'a> {
     ) -> Self {
         let mut tenure = Tenure::of(grant, job.claimed_at, dispatcher.lease());
         let reference = super::reference(&journey.record.key, &job.notification.target());
-        tenure.named = dispatcher.first_gateway(job.notification, &reference);
+        tenure.named = dispatcher.first_gateway(journey, job.notification, &reference);
         Self {
             dispatcher,
             journey,
             job,
             tenure,
             unknown: grant.unknown.as_ref(),
-            claim: grant.attempt,
+            attempt: grant.attempt,
             reference,
             patience: Instant::now() + TURN_PATIENCE,
         }
     }
 
     pub async fn run(mut self) -> Result<(Outcome, Tenure), LedgerClosed> {
-        let channel = self.job.notification.address.channel();
+        let gateways = self.dispatcher.ways_out(self.journey, self.job.notification, &self.reference);
         let mut worst = None;
-        for gateway in order(self.dispatcher.gateways.order(channel, &self.reference), self.unknown) {
+        for gateway in order(gateways, self.unknown) {
             let turn = match self.ready(gateway).await? {
                 Ready::Expired => return Ok((Outcome::Expired, self.tenure)),
                 Ready::FencedOut => return Ok((Outcome::FencedOut, self.tenure)),
@@ -216,9 +216,11 @@ impl<'a> Pass<'a> {
         let left = self.journey.event.deadline.duration_since(now);
         let valid_for = Duration::try_from(left).unwrap_or_default();
         let letter = Letter { reference: &self.reference, address, message, now, valid_for };
+        let span = self.journey.trace.attempt(gateway, self.job.notification, self.attempt);
         let started = Instant::now();
         let result = gateway.send(&letter, turn).await;
         let took = started.elapsed();
+        span.answered(result.as_ref());
         self.tell(gateway, result.as_ref(), took);
         self.tenure.attempts.push(Attempt {
             at: now,
@@ -237,7 +239,7 @@ impl<'a> Pass<'a> {
             event: self.journey.event,
             lane: self.journey.record.lane,
             gateway,
-            attempt: self.claim,
+            attempt: self.attempt,
             template_version: self.journey.templates.version(),
             result,
             took,

@@ -40,6 +40,9 @@ pub struct Report {
     /// What is left to do once a dead letter is where it belongs.
     #[serde(skip)]
     pub burial: Option<Burial>,
+    /// It was a canary, which counts nowhere else.
+    #[serde(skip)]
+    pub canary: bool,
     /// One for each notification, fallbacks included.
     pub notifications: Vec<NotificationReport>,
 }
@@ -141,6 +144,7 @@ impl Report {
             trace_id: String::new(),
             template_version: None,
             burial: None,
+            canary: false,
             notifications: Vec::new(),
         }
     }
@@ -159,6 +163,7 @@ impl Report {
             trace_id: event.trace_id(),
             template_version: None,
             burial: None,
+            canary: false,
             notifications: Vec::new(),
         }
     }

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
+use crate::broker::BringAgain;
 use crate::dispatch::Dispatcher;
 use crate::event::Lane;
 use crate::telemetry;
@@ -52,5 +54,27 @@ pub(super) async fn watch_age(dispatcher: Arc<Dispatcher>) {
             telemetry::oldest_event(lane, oldest.map(|time| now.duration_since(time)));
         }
         sleep(AGE_EVERY).await;
+    }
+}
+
+/// Sends a canary now and then, where one is configured, until the worker takes no more events.
+pub(super) async fn send_canaries(dispatcher: Arc<Dispatcher>, bring: BringAgain, stop: CancellationToken) {
+    let Some(canary) = &dispatcher.canary else { return };
+    telemetry::canary_configured(dispatcher.clock.now());
+    let mut every = interval(canary.every());
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut was_sent = true;
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            _ = every.tick() => {}
+        }
+        let id = format!("{:032x}", fastrand::u128(..));
+        let sent = bring.send(canary.lane(), canary.event(&id, dispatcher.clock.now())).await;
+        match &sent {
+            Ok(()) => telemetry::canary_sent(&id),
+            Err(error) => telemetry::canary_unsent(&error.to_string(), was_sent),
+        }
+        was_sent = sent.is_ok();
     }
 }
