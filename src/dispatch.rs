@@ -159,8 +159,18 @@ impl Dispatcher {
 
         let (lane, revive, alone, through) = (incoming.lane, incoming.revive, notifications.len() == 1, None);
         let raw = &incoming.raw;
-        let journey =
-            Journey { trace, raw, event: &event, record, revive, pseudonyms, lane, alone, through, templates };
+        let journey = Journey {
+            trace,
+            raw,
+            event: &event,
+            record,
+            revive,
+            pseudonyms,
+            lane,
+            alone,
+            through,
+            templates,
+        };
         let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
         let (held, deaths) = match trace.during("claim", self.ledger.claim(claim)).await? {
             ClaimAnswer::Open { held, deaths } => (held, deaths),
