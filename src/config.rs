@@ -20,6 +20,7 @@ pub(crate) use self::values::text_value;
 pub use self::values::{Certificates, Secret, Span, TextValue};
 use crate::admin::HttpConfig;
 use crate::broker::BrokerConfig;
+use crate::canary::CanaryConfig;
 use crate::dispatch::RetryConfig;
 use crate::gateway::{EmailConfig, SmsConfig};
 use crate::ledger::LedgerConfig;
@@ -55,6 +56,8 @@ pub struct Config {
     /// Wording.
     #[serde(default)]
     pub templates: TemplatesConfig,
+    /// An event that the worker sends itself; none without it.
+    pub canary: Option<CanaryConfig>,
     /// Metrics and health.
     pub http: HttpConfig,
     /// What gateways and the mail system say later of a message.

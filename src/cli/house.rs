@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Usage;
 use crate::assets::Files;
+use crate::canary::{Canary, CanaryError};
 use crate::clock::Clock;
 use crate::config::{Config, process_environment};
 use crate::dispatch::{Dispatcher, Schedule, Underway};
@@ -77,12 +78,21 @@ impl House {
         gateways(&self.config)
     }
 
+    /// What the worker is to send itself, if anything.
+    ///
+    /// # Errors
+    /// When configuration and catalog do not go together.
+    pub fn canary(&self) -> Result<Option<Canary>, CanaryError> {
+        self.config.canary.as_ref().map(|config| Canary::new(config, &self.catalog)).transpose()
+    }
+
     /// The pipeline.
     ///
     /// # Errors
     /// When the ledger cannot be opened or a gateway cannot be built, or traces cannot be exported.
     pub fn dispatcher(self, clock: Clock) -> anyhow::Result<Arc<Dispatcher>> {
         let gateways = self.gateways().map_err(|error| Usage(error.to_string()))?;
+        let canary = self.canary().map_err(|error| Usage(error.to_string()))?;
         let ledger = Ledger::open(&self.config.ledger, &Clock::steady())
             .map_err(|error| Usage(format!("ledger.url: {error}")))?;
         let traces = self.config.traces.as_ref().map(Traces::start).transpose();
@@ -99,6 +109,7 @@ impl House {
             fallback_after: self.config.retry.fallback_after.0,
             keep_for: self.config.receipts.keep.0,
             underway: Underway::default(),
+            canary,
             traces,
         }))
     }

@@ -347,6 +347,29 @@ breaker = { attempts = 0, slw = \"1s\" }
 }
 
 #[test]
+fn a_canary_needs_a_gateway_that_is_there_and_an_address_that_fits_it() {
+    let text = "[canary]\nevery = \"2h\"\ngateway = \"mta\"\nphone = \"090-1234-5678\"\n";
+    let error = load(text, &[]).expect_err("many problems");
+    for expected in [
+        "house.toml:2: canary.every: is not between",
+        "house.toml:4: canary.phone: has no use: the gateway mta sends mail; remove it",
+        "canary.email: is missing: the gateway mta sends mail",
+    ] {
+        assert!(error.contains(expected), "{expected}\nis not in\n{error}");
+    }
+    let error =
+        load("[canary]\ngateway = \"nobody\"\nphone = \"090-1234-5678\"\n", &[]).expect_err("unknown");
+    assert!(error.contains("house.toml:2: canary.gateway: is no name"), "{error}");
+    let forms = load("[canary]\nphone = \"sEcReT\"\nemial = \"x\"\n", &[]).expect_err("wrong");
+    for expected in ["canary.gateway: is missing", "canary.phone: holds something", "did you mean `email`?"] {
+        assert!(forms.contains(expected), "{expected}\nis not in\n{forms}");
+    }
+    assert!(!forms.contains("sEcReT"), "{forms}");
+    let config = load("[canary]\ngateway = \"primary\"\nphone = \"090-1234-5678\"\n", &[]).expect("in order");
+    assert!(!format!("{config:?}").contains("1234"), "{config:?}");
+}
+
+#[test]
 fn an_exception_of_an_unknown_rule_or_without_a_reason_is_named_by_its_key() {
     let exception = "[[templates.check.exceptions]]\ntemplate = \"ja/*\"\n";
     let forms = load(&format!("{exception}rule = \"lnks\"\n"), &[]).expect_err("wrong");

@@ -2,7 +2,8 @@
 //!
 //! - `snapshots`: every message of every example, and what holds for all of them
 //! - `commands`, `demo`: the shipped binary, from an empty folder
-//! - `certificates`: HTTPS gateways with a private authority
+//! - `certificates`: HTTPS gateways with a private authority, and a look at the end of whatever certificate is shown
+//! - `canary`: the event that a worker sends itself, and where it counts
 //! - `contract`: what upstream tests itself against: `validate` and `asyncapi`
 //! - `conformance`: one table of answers for every kind of SMS gateway
 //! - `gateways`: SMTP relays against scripted servers
@@ -16,26 +17,34 @@
 //! - `receipts`: what gateways say later, over HTTP
 //! - `reload`: wording that changes under a worker
 //! - `breaker`: gateways in trouble, and back again
+//! - `monitoring`: rules, dashboard and runbook fit the metrics that there are
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `smtp`: the dialogue with a relay, and what can go wrong at each of its stages
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `traces`: what a collector gets of an event, and what becomes of it when it does not take it
 //! - `workbench`: the page on which texts are changed, its API and what it refuses
+//! - `logs`: fields of log lines, and how often a failure is one
+//! - `health`: `/healthz`, `/readyz` and `/metrics` over HTTP
+//! - `series`: the number of series, whatever is thrown at the worker
 //! - `house`, `script`: what they are made of
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bounce;
 mod breaker;
+mod canary;
 mod certificates;
 mod commands;
 mod conformance;
 mod contract;
 mod demo;
 mod gateways;
+mod health;
 mod house;
 mod http_kind;
 mod ledger;
+mod logs;
+mod monitoring;
 mod operation;
 mod pipeline;
 mod preview;
@@ -43,7 +52,9 @@ mod receipts;
 mod reload;
 mod route_text;
 mod sandbox;
+#[path = "../support/script.rs"]
 mod script;
+mod series;
 mod smtp;
 mod snapshots;
 #[path = "../suites/ledger.rs"]

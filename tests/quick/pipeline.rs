@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shirase::assets::{EMBEDDED, Files};
+use shirase::canary::Canary;
 use shirase::clock::{Clock, Steady};
 use shirase::config::{Config, Span};
 use shirase::dispatch::{
@@ -61,6 +62,7 @@ pub async fn world_with(
     config.retry.schedule = vec![Span::seconds(5), Span::seconds(30)];
     change(&mut config);
     let receipts = config.receipts.public_url.as_ref().map(GatewayUrl::url);
+    let canary = config.canary.as_ref().map(|canary| Canary::new(canary, &house::CATALOG));
     let dispatcher = Dispatcher {
         catalog: house::CATALOG.clone(),
         templates: Arc::new(Wording::new(templates)),
@@ -75,6 +77,7 @@ pub async fn world_with(
         fallback_after: config.retry.fallback_after.0,
         keep_for: Duration::from_secs(3600),
         underway: Underway::default(),
+        canary: canary.map(|canary| canary.unwrap_or_else(|error| panic!("{error}"))),
         traces: config
             .traces
             .as_ref()
