@@ -88,7 +88,12 @@ impl<'a> Trace<'a> {
         self.event.set("shirase.lane", report.lane.as_str());
         self.event.set("shirase.attempt", report.attempts);
         self.event.set("shirase.result", report.result().unwrap_or("abandoned"));
-        for (key, said) in [("shirase.muted", report.muted), ("shirase.duplicate", report.duplicate)] {
+        let said = [
+            ("shirase.muted", report.muted),
+            ("shirase.duplicate", report.duplicate),
+            ("shirase.canary", report.canary),
+        ];
+        for (key, said) in said {
             if said {
                 self.event.set(key, true);
             }

@@ -106,7 +106,7 @@ fn a_panic_is_seen_on_every_span_that_it_ended() {
     }));
     assert!(panicked.is_err());
     let event = taken(spans).pop().expect("the event's");
-    assert_eq!(event.status.expect("failed").message, "the worker panicked");
+    assert_eq!(event.status.as_ref().expect("failed").message, "the worker panicked");
     assert_eq!(attribute(&event, EVENT_ID), Some(json!("01JD")));
 }
 
