@@ -25,6 +25,7 @@ mod check;
 mod dead;
 mod deleted_queues;
 mod depth;
+mod drain;
 mod duplicates;
 mod email;
 mod examples;
