@@ -9,7 +9,7 @@
 #                                  random faults, drawn from a seed, on two workers, a broker of three nodes, PostgreSQL, and
 #                                  gateways that misbehave; ten minutes unless told otherwise; a table at the end
 #
-# The end-to-end tests start RabbitMQ, PostgreSQL and Postfix of their own, on free ports of loopback. A Chromium opens
+# The end-to-end tests start RabbitMQ, PostgreSQL, Postfix and Prometheus of their own, on free ports of loopback. A Chromium opens
 # the pages. They, SASL's password tool, openssl and a DKIM verifier are Debian packages, installed where that is possible; their system
 # services are not started.
 set -euo pipefail

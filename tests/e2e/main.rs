@@ -1,4 +1,4 @@
-//! End to end: the shipped binary against real servers (RabbitMQ, PostgreSQL, Postfix), a real browser (Chromium) and gateways on loopback.
+//! End to end: the shipped binary against real servers (RabbitMQ, PostgreSQL, Postfix, Prometheus), a real browser (Chromium) and gateways on loopback.
 //!
 //! Each file is one topic, each test's name a promise. Every test has a prefix, an exchange and ports of its own, so
 //! they share a broker node; those that hurt the node start one of their own.
@@ -38,6 +38,7 @@ mod outage;
 mod postfix;
 mod postgres;
 mod privacy;
+mod prometheus;
 mod publish;
 mod receipts;
 mod reload;
