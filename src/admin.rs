@@ -1,4 +1,4 @@
-//! Metrics, health and the wording in use over HTTP.
+//! Metrics, health and the wording in use over HTTP; the console comes beside them.
 
 mod metrics;
 mod templates;
@@ -26,7 +26,7 @@ use crate::wording::Wording;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpConfig {
-    /// Where `/metrics`, `/healthz`, `/readyz` and `/templates` are served.
+    /// Where the console, `/metrics`, `/healthz`, `/readyz` and `/templates` are served.
     pub listen: Listen,
 }
 
@@ -55,6 +55,10 @@ impl fmt::Display for Listen {
 
 text_value!(Listen, "listen");
 
+/// What there is, for programs and terminals; people get the console at `/`.
+pub const INDEX: &str =
+    concat!("shirase ", env!("CARGO_PKG_VERSION"), "\n\n/metrics  /healthz  /readyz  /templates  / (console)\n");
+
 /// What is wrong at the moment, in words; empty when the worker is ready.
 pub type Problems = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
@@ -80,18 +84,15 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new()
-        .route("/", get(index))
         .route("/metrics", get(metrics::page))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/templates", get(templates::in_use))
         .with_state(admin)
         .merge(others);
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
-}
-
-async fn index() -> &'static str {
-    concat!("shirase ", env!("CARGO_PKG_VERSION"), "\n\n/metrics  /healthz  /readyz  /templates\n")
+    // Who sits at this machine may see more.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
 /// A warning is for whoever changed something; the worker goes on, so that no orchestrator may take it away.

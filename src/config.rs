@@ -20,6 +20,7 @@ pub(crate) use self::values::text_value;
 pub use self::values::{Certificates, Secret, Span, TextValue};
 use crate::admin::HttpConfig;
 use crate::broker::BrokerConfig;
+use crate::console::ConsoleConfig;
 use crate::dispatch::RetryConfig;
 use crate::gateway::{EmailConfig, SmsConfig};
 use crate::ledger::LedgerConfig;
@@ -54,8 +55,11 @@ pub struct Config {
     /// Wording.
     #[serde(default)]
     pub templates: TemplatesConfig,
-    /// Metrics and health.
+    /// Metrics, health and the console.
     pub http: HttpConfig,
+    /// Who may see and do what on the console.
+    #[serde(default)]
+    pub console: ConsoleConfig,
     /// What gateways and the mail system say later of a message.
     #[serde(default)]
     pub receipts: ReceiptsConfig,

@@ -4,6 +4,7 @@
 mod breaker;
 mod email;
 mod gate;
+mod last_failure;
 mod limits;
 mod order;
 mod outcome;
@@ -24,6 +25,8 @@ pub use self::email::{
     DkimConfig, EmailConfig, Mailbox, RelayConfig, RelayUrl, ReturnPath, StatusCode, reference, reference_in,
 };
 use self::gate::{Gate, Passage};
+pub use self::last_failure::LastFailure;
+use self::last_failure::Memory;
 pub use self::limits::Rate;
 use self::limits::{Place, Places, Turns};
 pub use self::order::Balance;
@@ -88,6 +91,7 @@ pub struct Gateway {
     turns: Turns,
     places: Places,
     gate: Gate,
+    failures: Memory,
     kind: Kind,
 }
 
@@ -156,6 +160,7 @@ impl Gateway {
             turns: Turns::new(alone(common.rate_per_second)),
             places: Places::new(common.concurrency),
             gate: Gate::new(&common.name, Channel::Sms, common.breaker, common.concurrency),
+            failures: Memory::default(),
             kind: Kind::Sms(Box::new(kind)),
         })
     }
@@ -178,6 +183,7 @@ impl Gateway {
             turns: Turns::new(alone(config.rate_per_second)),
             places: Places::new(config.pool),
             gate: Gate::new(&config.name, Channel::Email, config.breaker, config.pool),
+            failures: Memory::default(),
             kind: Kind::Smtp(Box::new(kind)),
         })
     }
@@ -238,6 +244,11 @@ impl Gateway {
     /// What is wrong with it and for how long it has been, until it has taken a message again.
     pub fn outage(&self) -> Option<(Outage, Duration)> {
         self.gate.outage()
+    }
+
+    /// What it last failed with, since this worker started.
+    pub fn last_failure(&self) -> Option<LastFailure> {
+        self.failures.last()
     }
 
     /// Nobody knows of a message that it would take: it is failing and has not been seen to work again, or it asked to be
@@ -302,6 +313,9 @@ impl Gateway {
             }
         };
         let result = passage.attempt(attempt).await;
+        if let Err(failure) = &result {
+            self.failures.failed(letter.now, failure);
+        }
         drop(place);
         result
     }

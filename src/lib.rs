@@ -21,6 +21,7 @@
 //! | [`receipts`] | what gateways say later of a message, over HTTP |
 //! | [`telemetry`] | one function a happening: log line and metric |
 //! | [`admin`] | metrics, health and the texts in use over HTTP |
+//! | [`console`] | the page for whoever is on call: live, search, dead letters, who may see and do what |
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
 //! | [`workbench`] | the page on which ops change texts: preview, findings, drafts, saving what passes |
 //! | [`loopback`] | what pages on loopback answer, and what they refuse |
@@ -51,6 +52,7 @@ pub mod broker;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 mod crash;
 pub mod dead;
 pub mod dispatch;

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `event`, `notification`, `attempt` | what becomes of an event, its notifications, and each try |
 //! | `gateway`, `ledger`, `broker` | whether what a worker depends on works |
+//! | `console` | what people do on the console |
 //! | `receipts`, `wording` | what gateways say later; what becomes of changed templates |
 //! | `registry` | every metric by name: the list that all else is held against |
 //! | `start` | the series that are there before anything happens |
@@ -12,6 +13,7 @@
 
 mod attempt;
 mod broker;
+mod console;
 mod event;
 mod gateway;
 mod ledger;
@@ -26,6 +28,9 @@ mod wording;
 
 pub use self::attempt::attempted;
 pub use self::broker::{broker_connected, broker_lost, publish_failed};
+pub use self::console::{
+    ConsoleAction, ConsoleActor, ConsoleResult, console_acted, console_refused, console_signed_in,
+};
 pub use self::event::{decoded, event_ended, event_panicked, in_flight, oldest_event};
 pub use self::gateway::{circuit_changed, gateway_configured};
 pub use self::ledger::{claim_taken_over, fenced_out, ledger_committed, ledger_in_trouble, ledger_recovered};

@@ -181,6 +181,8 @@ fn across(config: &Config) -> Vec<(String, String)> {
     problems.extend(config.email.problems().into_iter().map(below));
     let below = |(key, message): (String, String)| (format!("templates.check.{key}"), message);
     problems.extend(config.templates.check.problems().into_iter().map(below));
+    let below = |(key, message): (String, String)| (format!("console.{key}"), message);
+    problems.extend(config.console.problems().into_iter().map(below));
     for (key, name) in
         [("broker.prefix", &config.broker.prefix), ("broker.exchange", &config.broker.exchange)]
     {

@@ -118,6 +118,11 @@ pub const METRICS: &[Metric] = &[
     at_scrape("shirase_template_version", &["version"], "The version of the templates in use"),
     at_scrape("shirase_template_refused", &[], "The templates on disk have a mistake and are not in use"),
     counter("shirase_claims_taken_over_total", &[], "Claims of a crashed or stuck attempt taken over"),
+    counter(
+        "shirase_console_actions_total",
+        &["action", "result"],
+        "What people did on the console: sign_in, replay, drop, drain, resume; done, refused, failed",
+    ),
     at_scrape("shirase_build_info", &["version"], "The running version"),
 ];
 
