@@ -56,8 +56,11 @@ impl fmt::Display for Listen {
 text_value!(Listen, "listen");
 
 /// What there is, for programs and terminals; people get the console at `/`.
-pub const INDEX: &str =
-    concat!("shirase ", env!("CARGO_PKG_VERSION"), "\n\n/metrics  /healthz  /readyz  /templates  / (console)\n");
+pub const INDEX: &str = concat!(
+    "shirase ",
+    env!("CARGO_PKG_VERSION"),
+    "\n\n/metrics  /healthz  /readyz  /templates  / (console)\n"
+);
 
 /// What is wrong at the moment, in words; empty when the worker is ready.
 pub type Problems = Arc<dyn Fn() -> Vec<String> + Send + Sync>;

@@ -86,7 +86,9 @@ mod tests {
         for own in ["localhost", "localhost:9464", "127.0.0.1:9464", "192.0.2.1", "[::1]:9464", "[::1]"] {
             assert!(is_own_name(own), "{own}");
         }
-        for other in ["", ":9464", "localhost.example.com", "example.com:9464", "127.0.0.1.example.com", "[example]"] {
+        for other in
+            ["", ":9464", "localhost.example.com", "example.com:9464", "127.0.0.1.example.com", "[example]"]
+        {
             assert!(!is_own_name(other), "{other}");
         }
     }

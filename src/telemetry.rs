@@ -29,7 +29,8 @@ mod wording;
 pub use self::attempt::attempted;
 pub use self::broker::{broker_connected, broker_lost, publish_failed};
 pub use self::console::{
-    ConsoleAction, ConsoleActor, ConsoleResult, console_acted, console_refused, console_signed_in,
+    ConsoleAction, ConsoleActor, ConsoleResult, console_acted, console_forbidden, console_refused,
+    console_signed_in,
 };
 pub use self::event::{decoded, event_ended, event_panicked, in_flight, oldest_event};
 pub use self::gateway::{circuit_changed, gateway_configured};

@@ -21,9 +21,10 @@ use tracing::{info, warn};
 use super::house::House;
 use super::reload::Reloads;
 use super::{ConfigArg, Usage, signals};
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Problems};
 use crate::broker::BringAgain;
 use crate::clock::Clock;
+use crate::console::Console;
 use crate::dispatch::Dispatcher;
 use crate::lint;
 use crate::receipts::{self, Bring, Desk, STRANDED_AFTER};
@@ -97,7 +98,7 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     );
     let admin_stop = CancellationToken::new();
     let draining = stop.soft.clone();
-    let problems = Arc::new(move || {
+    let problems: Problems = Arc::new(move || {
         let stopping = draining.is_cancelled().then(|| "stopping".to_owned());
         stopping.into_iter().chain(readiness.problems()).collect()
     });
@@ -114,6 +115,14 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         }
         None => receipts,
     };
+    let console = Console::start(
+        &config,
+        Arc::clone(&dispatcher),
+        metrics.clone(),
+        Arc::clone(&problems),
+        admin_stop.clone(),
+    );
+    let others = others.merge(console.router());
     let wording = &dispatcher.templates;
     let admin = Admin { metrics, problems, wording: Arc::clone(wording) };
     let admin = tokio::spawn(admin::serve(listener, admin, others, admin_stop.clone()));

@@ -118,7 +118,9 @@ pub(super) fn session_id(headers: &HeaderMap) -> Option<&str> {
 pub(super) fn is_loopback(peer: IpAddr, headers: &HeaderMap) -> bool {
     let passed_on = headers.contains_key(FORWARDED)
         || headers.contains_key(VIA)
-        || headers.keys().any(|name| name.as_str() == "x-real-ip" || name.as_str().starts_with("x-forwarded-"));
+        || headers
+            .keys()
+            .any(|name| name.as_str() == "x-real-ip" || name.as_str().starts_with("x-forwarded-"));
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     peer.to_canonical().is_loopback() && !passed_on && is_own_name(host)
 }
@@ -152,7 +154,10 @@ mod tests {
         let own = ("host", "127.0.0.1:9464");
         assert!(is_loopback(here, &headers(&[own])));
         assert!(is_loopback("::1".parse().expect("an address"), &headers(&[("host", "[::1]:9464")])));
-        assert!(is_loopback("::ffff:127.0.0.1".parse().expect("an address"), &headers(&[("host", "localhost:9464")])));
+        assert!(is_loopback(
+            "::ffff:127.0.0.1".parse().expect("an address"),
+            &headers(&[("host", "localhost:9464")])
+        ));
         assert!(!is_loopback(IpAddr::from([192, 0, 2, 1]), &headers(&[own])));
         assert!(!is_loopback(here, &headers(&[("host", "evil.example.com:9464")])), "DNS rebinding");
         assert!(!is_loopback(here, &headers(&[])));

@@ -1,8 +1,8 @@
 //! The page's own files: in the binary, and nothing from anywhere else.
 
 use axum::Router;
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::HeaderMap;
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 
@@ -20,9 +20,8 @@ const PAGE: &str = include_str!("page.html");
 const ASSETS: &[(&str, &str, &str)] = &[];
 
 pub(super) fn routes() -> Router<Console> {
-    let router = Router::new()
-        .route("/", get(page))
-        .route("/console", get(async || Redirect::permanent("/")));
+    let router =
+        Router::new().route("/", get(page)).route("/console", get(async || Redirect::permanent("/")));
     ASSETS.iter().fold(router, |router, (name, kind, text)| {
         let headers = [(CONTENT_TYPE, *kind), (CACHE_CONTROL, ALWAYS_ASK)];
         router.route(&format!("/console/assets/{name}"), get(async move || (headers, *text)))

@@ -82,7 +82,8 @@ impl TokenConfig {
         }
         let token = self.token.reveal();
         if token.len() < MIN_TOKEN || !token.chars().all(|c| c.is_ascii_graphic()) {
-            let mend = "has to be at least 16 letters, digits and signs, without spaces (openssl rand -hex 32)";
+            let mend =
+                "has to be at least 16 letters, digits and signs, without spaces (openssl rand -hex 32)";
             problems.push(("token", mend));
         }
         if earlier.iter().any(|other| other.token == self.token) {

@@ -85,7 +85,11 @@ impl GatewayCounts {
             }
         }
         let attempts = Histogram::read(page, "shirase_attempt_seconds", &gateway);
-        Self { accepted: super::exposition::whole(accepted), failed: super::exposition::whole(failed), attempts }
+        Self {
+            accepted: super::exposition::whole(accepted),
+            failed: super::exposition::whole(failed),
+            attempts,
+        }
     }
 }
 

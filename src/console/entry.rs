@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use super::Console;
 use super::access::{Access, is_from_elsewhere};
 use super::refusal::Refusal;
+use crate::telemetry;
 
 /// Whoever asks, known or not.
 pub(super) struct Anybody {
@@ -63,7 +64,10 @@ impl FromRequestParts<Console> for Actor {
         let (Anybody { peer, .. }, access) = admitted(parts, console).await?;
         match access {
             Access { acts: true, who: Some(who), .. } => Ok(Self { who, from: peer }),
-            Access { who: Some(_), .. } => Err(Refusal::Forbidden("acting needs a token with the scope \"act\"")),
+            Access { who: Some(who), .. } => {
+                telemetry::console_forbidden(&who, peer);
+                Err(Refusal::Forbidden("acting needs a token with the scope \"act\""))
+            }
             Access { .. } => Err(Refusal::Unauthorised),
         }
     }

@@ -19,7 +19,11 @@ impl Exposition {
     }
 
     /// The series of a metric that have all of these labels.
-    pub fn of<'a>(&'a self, name: &'a str, labels: &'a [(&'a str, &'a str)]) -> impl Iterator<Item = &'a Sample> {
+    pub fn of<'a>(
+        &'a self,
+        name: &'a str,
+        labels: &'a [(&'a str, &'a str)],
+    ) -> impl Iterator<Item = &'a Sample> {
         let has_all = |sample: &&Sample| labels.iter().all(|(key, value)| sample.label(key) == Some(*value));
         self.0.iter().filter(move |sample| sample.name == name).filter(has_all)
     }
@@ -130,7 +134,8 @@ mod tests {
         let recorder = crate::telemetry::metrics_builder().expect("buckets").build_recorder();
         metrics::with_local_recorder(&recorder, || {
             metrics::counter!("shirase_dead_letters_total", "reason" => "schema").increment(3);
-            metrics::histogram!("shirase_notify_seconds", "lane" => "critical", "channel" => "sms").record(4.0);
+            metrics::histogram!("shirase_notify_seconds", "lane" => "critical", "channel" => "sms")
+                .record(4.0);
         });
         let page = Exposition::parse(&recorder.handle().render());
         assert_eq!(page.count("shirase_dead_letters_total", &[("reason", "schema")]), Some(3));

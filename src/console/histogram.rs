@@ -28,7 +28,11 @@ impl Histogram {
     pub fn since(&self, earlier: &Self) -> Self {
         let before = |bound: f64| earlier.within(bound);
         Self {
-            buckets: self.buckets.iter().map(|(bound, count)| (*bound, count.saturating_sub(before(*bound)))).collect(),
+            buckets: self
+                .buckets
+                .iter()
+                .map(|(bound, count)| (*bound, count.saturating_sub(before(*bound))))
+                .collect(),
             count: self.count.saturating_sub(earlier.count),
         }
     }

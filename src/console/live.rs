@@ -60,8 +60,16 @@ pub(super) async fn watch(State(console): State<Console>, reader: Reader) -> Res
     let frames = live.frames.clone();
     live.begun.notify_one();
     let Reader { peer, headers, .. } = reader;
-    let viewer =
-        Viewer { console, peer, headers, frames, begun: false, step: 0, pending: VecDeque::new(), _seat: seat };
+    let viewer = Viewer {
+        console,
+        peer,
+        headers,
+        frames,
+        begun: false,
+        step: 0,
+        pending: VecDeque::new(),
+        _seat: seat,
+    };
     let events = stream::unfold(viewer, Viewer::next);
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }

@@ -1,6 +1,7 @@
 //! What the console answers when it does not do what it was asked.
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -45,8 +46,7 @@ impl Refusal {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::Conflict(_) => StatusCode::CONFLICT,
-            Self::Broker(_) => StatusCode::BAD_GATEWAY,
-            Self::Ledger(_) | Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Broker(_) | Self::Ledger(_) | Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Braked => StatusCode::TOO_MANY_REQUESTS,
         }
     }
@@ -62,6 +62,13 @@ impl Refusal {
             Self::Ledger(_) => "ledger",
             Self::Busy(_) | Self::Braked => "busy",
         }
+    }
+}
+
+/// What the query held is not said again.
+impl From<QueryRejection> for Refusal {
+    fn from(_: QueryRejection) -> Self {
+        Self::BadRequest("the query is not to be understood".to_owned())
     }
 }
 

@@ -3,6 +3,7 @@
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -28,8 +29,9 @@ struct ByRecipient {
 pub(super) async fn by_event(
     State(console): State<Console>,
     _: Reader,
-    Query(ByEvent { event }): Query<ByEvent>,
+    asked: Result<Query<ByEvent>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
+    let Query(ByEvent { event }) = asked?;
     let reader = open(&console.0.ledger).await?;
     Ok(answer(reader.by_id(event.trim()).await?))
 }

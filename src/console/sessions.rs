@@ -81,7 +81,11 @@ mod tests {
         let other = sessions.begin(token(), start).expect("randomness");
         assert!(one.len() == 32 && one != other);
         let known = |sessions: &Sessions, id: &str, at| sessions.token(id, at).is_some();
-        assert!(known(&sessions, &one, start) && !known(&sessions, "", start) && !known(&sessions, &one[1..], start));
+        assert!(
+            known(&sessions, &one, start)
+                && !known(&sessions, "", start)
+                && !known(&sessions, &one[1..], start)
+        );
         assert!(!known(&sessions, &one, start + HOUR));
         sessions.end(&one);
         assert!(!known(&sessions, &one, start) && known(&sessions, &other, start));

@@ -240,7 +240,8 @@ impl DeadState {
             Some(ReasonCount { reason: one.label("reason")?.to_owned(), count: one.value as u64 })
         });
         let mut by_reason: Vec<_> = reasons.collect();
-        by_reason.sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.reason.cmp(&other.reason)));
+        by_reason
+            .sort_by(|one, other| other.count.cmp(&one.count).then_with(|| one.reason.cmp(&other.reason)));
         Self { waiting: page.count("shirase_dead_waiting", &[]), by_reason }
     }
 }
@@ -297,8 +298,12 @@ mod tests {
              shirase_retry_waiting{lane=\"critical\",step=\"30\"} 2\nshirase_retry_waiting{lane=\"critical\",step=\"5\"} NaN\n\
              shirase_dead_waiting NaN\nshirase_dead_letters_total{reason=\"schema\"} 3\nshirase_dead_letters_total{reason=\"refused\"} 0\n",
         );
-        assert_eq!((&state["lanes"][0]["waiting"], &state["lanes"][1]["waiting"]), (&serde_json::Value::Null, &4.into()));
-        let retry = serde_json::json!([{"step_seconds": 5, "waiting": null}, {"step_seconds": 30, "waiting": 2}]);
+        assert_eq!(
+            (&state["lanes"][0]["waiting"], &state["lanes"][1]["waiting"]),
+            (&serde_json::Value::Null, &4.into())
+        );
+        let retry =
+            serde_json::json!([{"step_seconds": 5, "waiting": null}, {"step_seconds": 30, "waiting": 2}]);
         assert_eq!(state["lanes"][0]["retry"], retry);
         assert_eq!(state["dead"]["waiting"], serde_json::Value::Null);
         assert_eq!(state["dead"]["by_reason"], serde_json::json!([{"reason": "schema", "count": 3}]));
@@ -313,7 +318,10 @@ mod tests {
                  shirase_canary_last_accepted_timestamp_seconds 1000\nshirase_canary_round_trip_seconds 0.25\n"
             )
         };
-        assert_eq!(state(&page(0))["canary"], serde_json::json!({"last_accepted": null, "round_trip_seconds": null}));
+        assert_eq!(
+            state(&page(0))["canary"],
+            serde_json::json!({"last_accepted": null, "round_trip_seconds": null})
+        );
         let seen = serde_json::json!({"last_accepted": "1970-01-01T00:16:40Z", "round_trip_seconds": 0.25});
         assert_eq!(state(&page(1))["canary"], seen);
     }

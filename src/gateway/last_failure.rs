@@ -56,7 +56,12 @@ mod tests {
         ] {
             memory.failed(at, &Failure::new(class, reason, detail));
         }
-        let expected = LastFailure { at, class: Class::Retryable, reason: Reason::Server, detail: "HTTP 503".to_owned() };
+        let expected = LastFailure {
+            at,
+            class: Class::Retryable,
+            reason: Reason::Server,
+            detail: "HTTP 503".to_owned(),
+        };
         assert_eq!(memory.last(), Some(expected));
     }
 }

@@ -96,6 +96,11 @@ pub fn console_refused(from: IpAddr) {
     warn!(%from, "console: a wrong token");
 }
 
+/// Somebody who may not act tried to.
+pub fn console_forbidden(who: &str, from: IpAddr) {
+    warn!(who, %from, "console: an action without the right to act");
+}
+
 fn count(action: ConsoleAction, result: ConsoleResult) {
     let labels = [("action", action.as_str()), ("result", result.as_str())];
     counter!("shirase_console_actions_total", &labels).increment(1);
