@@ -16,6 +16,7 @@
 //! | [`lint`] | the rules that a set of templates has to pass. Pure |
 //! | [`wording`] | the set of templates in use, and its reload |
 //! | [`ledger`] | durable claims and settlements. The only one that names SQL |
+//! | [`drain`] | whether a gateway may be drained: left alone because somebody says so. Pure |
 //! | [`gateway`] | hand a message to a vendor or relay, and classify its answer |
 //! | [`bounce`] | what a mail to the return path says of one of ours. Pure |
 //! | [`receipts`] | what gateways say later of a message, over HTTP |
@@ -56,6 +57,7 @@ pub mod console;
 mod crash;
 pub mod dead;
 pub mod dispatch;
+pub mod drain;
 pub mod event;
 pub mod example;
 pub mod gateway;

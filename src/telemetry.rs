@@ -33,7 +33,7 @@ pub use self::console::{
     console_signed_in,
 };
 pub use self::event::{decoded, event_ended, event_panicked, in_flight, oldest_event};
-pub use self::gateway::{circuit_changed, gateway_configured};
+pub use self::gateway::{circuit_changed, gateway_configured, gateway_drained, gateway_resumed};
 pub use self::ledger::{claim_taken_over, fenced_out, ledger_committed, ledger_in_trouble, ledger_recovered};
 pub use self::logging::start_logging;
 pub use self::notification::{fell_back, notification_ended};

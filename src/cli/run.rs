@@ -1,5 +1,6 @@
 //! `shirase run`: the worker, from RabbitMQ or from a file.
 
+mod drains;
 mod from_file;
 mod upkeep;
 
@@ -62,6 +63,8 @@ impl Run {
             let (limit, drain) =
                 (u32::from(house.config.lanes.standard.prefetch), house.config.worker.drain.0);
             let dispatcher = house.dispatcher(Clock::system())?;
+            let mut beside = JoinSet::new();
+            drains::follow(&mut beside, &dispatcher).await;
             return FileRun { dispatcher, limit, drain, json: self.json, stop }.run(&file).await;
         }
         consume(house, stop).await
@@ -88,6 +91,9 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     let dispatcher = house.dispatcher(Clock::system())?;
     info!(version = env!("CARGO_PKG_VERSION"), templates = dispatcher.templates.current().version(), %listen, "starting");
 
+    // Whatever goes on beside the events, until the worker has finished.
+    let mut beside = JoinSet::new();
+    drains::follow(&mut beside, &dispatcher).await;
     let (worker, readiness, bring) = Worker::start(
         Arc::clone(&dispatcher),
         &config.broker,
@@ -103,8 +109,6 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         stopping.into_iter().chain(readiness.problems()).collect()
     });
     let desk = desk(&dispatcher, bring);
-    // Whatever goes on beside the events, until the worker has finished.
-    let mut beside = JoinSet::new();
     beside.spawn(desk.clone().look_after_stranded(STRANDED_AFTER));
     let receipts = receipts::router(Arc::clone(&dispatcher), desk, &config.receipts);
     let others = match receipts_listener {

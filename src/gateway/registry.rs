@@ -3,11 +3,13 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use url::Url;
 
 use super::limits::Turns;
 use super::{Balance, BuildError, EmailConfig, Gateway, Rate, SmsConfig};
 use crate::clock::Steady;
+use crate::drain::Drain;
 use crate::plan::Channel;
 
 /// Every configured gateway, by channel.
@@ -75,6 +77,14 @@ impl Gateways {
         self.sms.iter().chain(&self.email)
     }
 
+    /// Follows what the ledger says at `now`: these are drained, the others are not.
+    pub fn follow(&self, drains: &[Drain], now: Timestamp) {
+        for gateway in self.iter() {
+            let drain = drains.iter().find(|drain| drain.gateway == gateway.name());
+            gateway.gate.follow(drain, now);
+        }
+    }
+
     /// Whether one of the channel's gateways may be asked at the moment, be it by a probe.
     pub fn may_be_asked(&self, channel: Channel) -> bool {
         self.of(channel).iter().any(|gateway| gateway.refusal().is_none())
@@ -96,7 +106,14 @@ impl Gateways {
         closed
             .map(|channel| {
                 let each: Vec<String> = self.of(channel).iter().filter_map(Gateway::trouble).collect();
-                format!("{}: every gateway is failing ({})", channel.as_str(), each.join("; "))
+                let gateways = self.of(channel).iter();
+                let drained = gateways.filter(|gateway| gateway.drained().is_some()).count();
+                let what = match drained {
+                    0 => "failing",
+                    _ if drained < each.len() => "failing or drained",
+                    _ => "drained",
+                };
+                format!("{}: every gateway is {what} ({})", channel.as_str(), each.join("; "))
             })
             .collect()
     }

@@ -21,6 +21,7 @@ use super::postgres::{Postgres, PostgresUrl};
 use super::sqlite::Sqlite;
 use super::{LedgerConfig, LedgerUrl, OpenError, Pseudonyms};
 use crate::clock::Clock;
+use crate::drain::Drain;
 use crate::telemetry;
 
 /// Operations in one transaction at most.
@@ -205,6 +206,17 @@ impl Ledger {
     pub async fn oldest(&self) -> Result<Vec<Oldest>, LedgerClosed> {
         match self.write(Operation::Oldest).await? {
             Answer::Oldest(oldest) => Ok(oldest),
+            _ => Err(LedgerClosed),
+        }
+    }
+
+    /// Every gateway's drain; some may be over.
+    ///
+    /// # Errors
+    /// When the ledger was closed meanwhile.
+    pub async fn drains(&self) -> Result<Vec<Drain>, LedgerClosed> {
+        match self.write(Operation::Drains).await? {
+            Answer::Drains(drains) => Ok(drains),
             _ => Err(LedgerClosed),
         }
     }

@@ -76,6 +76,7 @@ pub const METRICS: &[Metric] = &[
         &["gateway"],
         "Circuits opened, again after a failed probe too",
     ),
+    gauge("shirase_gateway_drained", &["gateway"], "1 while somebody has the gateway left alone, else 0"),
     histogram("shirase_ledger_commit_seconds", &[], COMMIT_BUCKETS, "Seconds a ledger transaction took"),
     gauge(
         "shirase_ledger_up",
