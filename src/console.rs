@@ -9,7 +9,7 @@
 //! | `exposition`, `histogram`, `counts` | the worker's own metrics read back, and the last quarter of an hour of them. Pure |
 //! | `history`, `state` | what the page is sent, made of these. Pure |
 //! | `sampler`, `live` | one look a second for all who watch, and the stream to each |
-//! | `dead`, `search`, `session` | a question each |
+//! | `dead`, `gateways`, `search`, `session` | a question each |
 //! | `assets` | the page itself |
 
 mod access;
@@ -21,6 +21,7 @@ mod dead;
 mod door;
 mod entry;
 mod exposition;
+mod gateways;
 mod histogram;
 mod history;
 mod letter_key;
@@ -119,6 +120,8 @@ impl Console {
             .route("/console/dead", get(dead::list))
             .route("/console/dead/replay", post(dead::replay))
             .route("/console/dead/drop", post(dead::discard))
+            .route("/console/gateways/{name}/drain", post(gateways::drain))
+            .route("/console/gateways/{name}/resume", post(gateways::resume))
             .route("/console/search", get(search::by_event).post(search::by_recipient))
             .route_layer(from_fn(entry::own_origin_and_json))
             .layer(DefaultBodyLimit::max(MAX_BODY_BYTES));

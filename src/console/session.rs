@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::Console;
 use super::access::{Access, SESSION_COOKIE};
 use super::entry::{Anybody, body};
+use super::gateways;
 use super::refusal::Refusal;
 
 #[derive(Deserialize)]
@@ -54,6 +55,6 @@ fn shape(console: &Console, access: &Access) -> Value {
         "acts": access.acts,
         "version": env!("CARGO_PKG_VERSION"),
         "company": console.0.dispatcher.brand.company,
-        "controls": false,
+        "controls": gateways::has_controls(console),
     })
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::counts::{Counts, GatewayCounts};
 use super::exposition::Exposition;
+use super::gateways::Drained;
 use super::histogram::Histogram;
 use crate::event::{BadReason, Lane};
 use crate::gateway::{Circuit, Gateway};
@@ -81,7 +82,7 @@ struct GatewayState {
     channel: &'static str,
     up: bool,
     circuit: &'static str,
-    drained: Option<()>,
+    drained: Option<Drained>,
     accepted: u64,
     failed: u64,
     p99: Option<f64>,
@@ -223,7 +224,7 @@ impl GatewayState {
                 Circuit::HalfOpen => "half_open",
                 Circuit::Open => "open",
             },
-            drained: None,
+            drained: gateway.drained().map(Drained::from),
             accepted: all.accepted,
             failed: all.failed,
             p99: recent.quantile(0.99),
