@@ -1,4 +1,4 @@
-//! Metrics, health and the wording in use over HTTP.
+//! Metrics, health and the wording in use over HTTP; the console comes beside them.
 
 mod health;
 mod metrics;
@@ -25,7 +25,7 @@ use crate::wording::Wording;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HttpConfig {
-    /// Where `/metrics`, `/healthz`, `/readyz` and `/templates` are served.
+    /// Where the console, `/metrics`, `/healthz`, `/readyz` and `/templates` are served.
     pub listen: Listen,
 }
 
@@ -54,6 +54,13 @@ impl fmt::Display for Listen {
 
 text_value!(Listen, "listen");
 
+/// What there is, for programs and terminals; people get the console at `/`.
+pub const INDEX: &str = concat!(
+    "shirase ",
+    env!("CARGO_PKG_VERSION"),
+    "\n\n/metrics  /healthz  /readyz  /templates  / (console)\n"
+);
+
 /// What the pages show.
 #[derive(Clone)]
 pub struct Admin {
@@ -76,16 +83,13 @@ pub async fn serve(
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     let router = Router::new()
-        .route("/", get(index))
         .route("/metrics", get(metrics::page))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/templates", get(templates::in_use))
         .with_state(admin)
         .merge(others);
-    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
-}
-
-async fn index() -> &'static str {
-    concat!("shirase ", env!("CARGO_PKG_VERSION"), "\n\n/metrics  /healthz  /readyz  /templates\n")
+    // Who sits at this machine may see more.
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
 }

@@ -21,6 +21,7 @@ pub use self::values::{Certificates, Secret, Span, TextValue};
 use crate::admin::HttpConfig;
 use crate::broker::BrokerConfig;
 use crate::canary::CanaryConfig;
+use crate::console::ConsoleConfig;
 use crate::dispatch::RetryConfig;
 use crate::gateway::{EmailConfig, SmsConfig};
 use crate::ledger::LedgerConfig;
@@ -58,8 +59,11 @@ pub struct Config {
     pub templates: TemplatesConfig,
     /// An event that the worker sends itself; none without it.
     pub canary: Option<CanaryConfig>,
-    /// Metrics and health.
+    /// Metrics, health and the console.
     pub http: HttpConfig,
+    /// Who may see and do what on the console.
+    #[serde(default)]
+    pub console: ConsoleConfig,
     /// What gateways and the mail system say later of a message.
     #[serde(default)]
     pub receipts: ReceiptsConfig,

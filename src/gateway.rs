@@ -4,6 +4,7 @@
 mod breaker;
 mod email;
 mod gate;
+mod last_failure;
 mod limits;
 mod order;
 mod outcome;
@@ -25,6 +26,8 @@ pub use self::email::{
     reference_in,
 };
 use self::gate::{Gate, Passage};
+pub use self::last_failure::LastFailure;
+use self::last_failure::Memory;
 pub use self::limits::Rate;
 use self::limits::{Place, Places, Turns};
 pub use self::order::Balance;
@@ -90,6 +93,7 @@ pub struct Gateway {
     turns: Turns,
     places: Places,
     gate: Gate,
+    failures: Memory,
     kind: Kind,
 }
 
@@ -161,6 +165,7 @@ impl Gateway {
             turns: Turns::new(alone(common.rate_per_second)),
             places: Places::new(common.concurrency),
             gate: Gate::new(&common.name, Channel::Sms, common.breaker, common.concurrency),
+            failures: Memory::default(),
             kind: Kind::Sms(Box::new(kind)),
         })
     }
@@ -183,6 +188,7 @@ impl Gateway {
             turns: Turns::new(alone(config.rate_per_second)),
             places: Places::new(config.pool),
             gate: Gate::new(&config.name, Channel::Email, config.breaker, config.pool),
+            failures: Memory::default(),
             kind: Kind::Smtp(Box::new(kind)),
         })
     }
@@ -250,6 +256,11 @@ impl Gateway {
         self.gate.outage()
     }
 
+    /// What it last failed with, since this worker started.
+    pub fn last_failure(&self) -> Option<LastFailure> {
+        self.failures.last()
+    }
+
     /// Nobody knows of a message that it would take: it is failing and has not been seen to work again, or it asked to be
     /// left alone, or it is drained.
     fn takes_nothing(&self) -> bool {
@@ -315,6 +326,9 @@ impl Gateway {
             }
         };
         let result = passage.attempt(attempt).await;
+        if let Err(failure) = &result {
+            self.failures.failed(letter.now, failure);
+        }
         drop(place);
         result
     }

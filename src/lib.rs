@@ -24,6 +24,7 @@
 //! | [`telemetry`] | one function a happening: log line and metric |
 //! | [`traces`] | how long each step of an event took, for an OpenTelemetry collector |
 //! | [`admin`] | metrics, health and the texts in use over HTTP |
+//! | [`console`] | the page for whoever is on call: live, search, dead letters, who may see and do what |
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
 //! | [`workbench`] | the page on which ops change texts: preview, findings, drafts, saving what passes |
 //! | [`loopback`] | what pages on loopback answer, and what they refuse |
@@ -57,6 +58,7 @@ pub mod certificate;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod console;
 mod crash;
 pub mod dead;
 pub mod dispatch;

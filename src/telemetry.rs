@@ -6,6 +6,7 @@
 //! | `event`, `notification`, `attempt` | what becomes of an event, its notifications, and each try |
 //! | `gateway`, `ledger`, `broker`, `certificate` | whether what a worker depends on works |
 //! | `canary` | what becomes of the events that workers send themselves |
+//! | `console` | what people do on the console |
 //! | `receipts`, `wording` | what gateways say later; what becomes of changed templates |
 //! | `traces` | what becomes of spans |
 //! | `registry` | every metric by name: the list that all else is held against |
@@ -19,6 +20,7 @@ mod attempt;
 mod broker;
 mod canary;
 mod certificate;
+mod console;
 mod event;
 mod gateway;
 mod ledger;
@@ -38,6 +40,10 @@ pub use self::attempt::{Attempted, attempted};
 pub use self::broker::{broker_connected, broker_lost, publish_failed};
 pub use self::canary::{canary_accepted, canary_configured, canary_failed, canary_sent, canary_unsent};
 pub use self::certificate::{certificate_seen, certificate_unseen};
+pub use self::console::{
+    ConsoleAction, ConsoleActor, ConsoleResult, console_acted, console_forbidden, console_refused,
+    console_signed_in,
+};
 pub use self::event::{decoded, event_ended, event_panicked, in_flight, oldest_event};
 pub use self::gateway::{circuit_changed, gateway_configured, gateway_drained, gateway_resumed};
 pub use self::ledger::{claim_taken_over, fenced_out, ledger_committed, ledger_in_trouble, ledger_recovered};

@@ -27,7 +27,7 @@ pub struct State {
 
 impl State {
     /// What keeps it from being ready, in words.
-    fn problems(&self) -> Vec<&str> {
+    pub(crate) fn problems(&self) -> Vec<&str> {
         let stopping = self.stopping.then_some("stopping");
         stopping.into_iter().chain(self.checks.iter().filter_map(|check| check.problem.as_deref())).collect()
     }

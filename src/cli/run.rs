@@ -26,6 +26,7 @@ use crate::admin::{self, Admin, Health, State};
 use crate::broker::BringAgain;
 use crate::certificate;
 use crate::clock::Clock;
+use crate::console::Console;
 use crate::dispatch::Dispatcher;
 use crate::lint;
 use crate::receipts::{self, Bring, Desk, STRANDED_AFTER};
@@ -128,6 +129,14 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         }
         None => receipts,
     };
+    let console = Console::start(
+        &config,
+        Arc::clone(&dispatcher),
+        metrics.clone(),
+        Arc::clone(&health),
+        admin_stop.clone(),
+    );
+    let others = others.merge(console.router());
     let wording = &dispatcher.templates;
     let admin = Admin { metrics, health, wording: Arc::clone(wording) };
     let admin = tokio::spawn(admin::serve(listener, admin, others, admin_stop.clone()));

@@ -189,6 +189,8 @@ fn across(config: &Config) -> Vec<(String, String)> {
     problems.extend(config.templates.check.problems().into_iter().map(below));
     let below = |(key, message): (String, String)| (format!("traces.{key}"), message);
     problems.extend(config.traces.iter().flat_map(TracesConfig::problems).map(below));
+    let below = |(key, message): (String, String)| (format!("console.{key}"), message);
+    problems.extend(config.console.problems().into_iter().map(below));
     for (key, name) in
         [("broker.prefix", &config.broker.prefix), ("broker.exchange", &config.broker.exchange)]
     {

@@ -140,6 +140,11 @@ pub const METRICS: &[Metric] = &[
         "Spans of traces by result: exported, dropped (the queue was full, or the collector did not take them)",
     ),
     counter("shirase_claims_taken_over_total", &[], "Claims of a crashed or stuck attempt taken over"),
+    counter(
+        "shirase_console_actions_total",
+        &["action", "result"],
+        "What people did on the console: sign_in, replay, drop, drain, resume; done, refused, failed",
+    ),
     at_scrape("shirase_build_info", &["version"], "The running version"),
 ];
 

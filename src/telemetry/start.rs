@@ -3,7 +3,7 @@
 
 use metrics::{counter, gauge, histogram};
 
-use super::ledger;
+use super::{console, ledger};
 use crate::dispatch::DeadReason;
 use crate::event::{Catalog, Lane};
 use crate::plan::Channel;
@@ -36,6 +36,7 @@ pub(super) fn everywhere() {
     }
     counter!("shirase_claims_taken_over_total").absolute(0);
     ledger::series();
+    console::series();
 }
 
 /// A worker begins with these event types. Of the notifications only what alerts ask for: every result of every type
