@@ -32,8 +32,8 @@
 //! | [`cli`] | one file a command |
 //! | `crash` | points at which a debug build ends itself, for the fault tests |
 //!
-//! Dependencies point one way: `event ← {plan, template, gateway, ledger, broker} ← dispatch ← worker ← cli`, and
-//! `{plan, template, gateway} ← example ← lint ← wording ← {dispatch, workbench}`.
+//! Dependencies point one way: `event ← {plan, template, gateway, ledger, broker} ← dispatch ← worker ← cli`,
+//! `plan ← drain ← {gateway, ledger}`, and `{plan, template, gateway} ← example ← lint ← wording ← {dispatch, workbench}`.
 //!
 //! # Follow one event
 //!

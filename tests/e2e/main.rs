@@ -23,6 +23,7 @@ mod broker_faults;
 mod check;
 mod dead;
 mod deleted_queues;
+mod drain;
 mod duplicates;
 mod email;
 mod examples;

@@ -5,6 +5,7 @@
 //! - `certificates`: HTTPS gateways with a private authority
 //! - `contract`: what upstream tests itself against: `validate` and `asyncapi`
 //! - `conformance`: one table of answers for every kind of SMS gateway
+//! - `drain`: gateways that somebody has drained, and `shirase gateway`
 //! - `gateways`: SMTP relays against scripted servers
 //! - `vendors`: the kinds twilio, vonage and infobip over real HTTP
 //! - `http_kind`: what a house can configure of kind `http`
@@ -31,6 +32,7 @@ mod commands;
 mod conformance;
 mod contract;
 mod demo;
+mod drain;
 mod gateways;
 mod house;
 mod http_kind;
