@@ -27,6 +27,7 @@ use crate::ledger::LedgerConfig;
 use crate::lint::CheckConfig;
 use crate::receipts::ReceiptsConfig;
 use crate::template::Brand;
+use crate::traces::TracesConfig;
 use crate::worker::{LanesConfig, WorkerConfig};
 
 /// All of `shirase.toml`.
@@ -62,6 +63,9 @@ pub struct Config {
     /// What gateways and the mail system say later of a message.
     #[serde(default)]
     pub receipts: ReceiptsConfig,
+    /// OpenTelemetry; no traces without it.
+    #[serde(default)]
+    pub traces: Option<TracesConfig>,
 }
 
 /// `[catalog]`

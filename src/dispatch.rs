@@ -37,6 +37,7 @@ use crate::ledger::{
 use crate::plan::{Address, Notification, Plan, plan};
 use crate::telemetry;
 use crate::template::{Brand, Rendered, TemplateSet};
+use crate::traces::{Trace, Traces};
 use crate::wording::Wording;
 use deliver::{Ending, Job};
 
@@ -79,10 +80,13 @@ pub struct Dispatcher {
     pub underway: Underway,
     /// What this worker sends itself, where it does.
     pub canary: Option<Canary>,
+    /// Where the time goes.
+    pub traces: Traces,
 }
 
 /// An event on its way: what its steps share.
 struct Journey<'a> {
+    trace: &'a Trace<'a>,
     raw: &'a RawEvent,
     event: &'a Event,
     record: EventRecord,
@@ -101,7 +105,8 @@ impl Dispatcher {
     /// Takes one event all the way.
     pub async fn dispatch(&self, incoming: &Incoming) -> Report {
         let started = Instant::now();
-        let report = match self.way(incoming).await {
+        let mut trace = self.traces.begin(&self.clock);
+        let report = match self.way(incoming, &mut trace).await {
             Ok(report) => report,
             // The ledger went away in the middle of a shutdown: the delivery goes back to the broker, unacked.
             Err(LedgerClosed) => Report::new(incoming, self.label(incoming), Disposition::Abandon),
@@ -109,11 +114,14 @@ impl Dispatcher {
         if !report.canary {
             telemetry::event_ended(&report, started.elapsed());
         }
+        trace.ended(&report);
         report
     }
 
-    async fn way(&self, incoming: &Incoming) -> Result<Report, LedgerClosed> {
-        let event = match decode(&incoming.raw, &self.catalog, self.clock.now()) {
+    async fn way(&self, incoming: &Incoming, trace: &mut Trace<'_>) -> Result<Report, LedgerClosed> {
+        let decoded = decode(&incoming.raw, &self.catalog, self.clock.now());
+        trace.decoded(&incoming.raw, decoded.as_ref());
+        let event = match decoded {
             Ok(event) => event,
             Err(rejected) => {
                 let dead = Disposition::Dead {
@@ -124,12 +132,13 @@ impl Dispatcher {
             }
         };
         crash::point(Point::Decoded);
+        crash::panic_on(&event);
         if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is(&event)) {
-            return self.fly(canary, incoming, &event).await;
+            return self.fly(canary, incoming, &event, trace).await;
         }
         let _underway = self.underway.begin(incoming.lane, event.time);
         telemetry::decoded(&event, &self.prefixes);
-        let report = Report::of(incoming, &event);
+        let mut report = Report::of(incoming, &event);
         let pseudonyms = self.ledger.pseudonyms().await?;
         let record = record(incoming, &event, &pseudonyms);
         let notifications = match plan(&event, &self.prefixes, self.clock.now()) {
@@ -139,7 +148,9 @@ impl Dispatcher {
         };
         // One set for all of the event, whatever is loaded meanwhile.
         let templates = self.templates.current();
-        let rendered = match templates.render(&event, &notifications, &self.brand) {
+        report.template_version = Some(templates.version().to_owned());
+        let render = || templates.render(&event, &notifications, &self.brand);
+        let rendered = match trace.rendering(&templates, render) {
             Ok(rendered) => rendered,
             Err(error) => {
                 return self.dead(report, incoming, record, DeadReason::Render, error.to_string()).await;
@@ -148,10 +159,20 @@ impl Dispatcher {
 
         let (lane, revive, alone, through) = (incoming.lane, incoming.revive, notifications.len() == 1, None);
         let raw = &incoming.raw;
-        let journey =
-            Journey { raw, event: &event, record, revive, pseudonyms, lane, alone, through, templates };
+        let journey = Journey {
+            trace,
+            raw,
+            event: &event,
+            record,
+            revive,
+            pseudonyms,
+            lane,
+            alone,
+            through,
+            templates,
+        };
         let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
-        let (held, deaths) = match self.ledger.claim(claim).await? {
+        let (held, deaths) = match trace.during("claim", self.ledger.claim(claim)).await? {
             ClaimAnswer::Open { held, deaths } => (held, deaths),
             ClaimAnswer::Duplicate => return Ok(report.told_before(&notifications)),
         };
@@ -174,7 +195,7 @@ impl Dispatcher {
         };
         telemetry::fell_back(journey.event, &next);
         let (claim, claimed_at) = (self.claim(journey, std::slice::from_ref(&next)), Instant::now());
-        let held = match self.ledger.claim(claim).await? {
+        let held = match journey.trace.during("claim", self.ledger.claim(claim)).await? {
             ClaimAnswer::Open { held, .. } => held.into_iter().next().unwrap_or(Held::Busy),
             ClaimAnswer::Duplicate => Held::Accepted,
         };

@@ -36,6 +36,7 @@ pub use self::sms::{
     VonageConfig,
 };
 use crate::config::Span;
+use crate::drain::Drain;
 use crate::event::Lane;
 use crate::plan::{Address, Channel};
 use crate::template::Message;
@@ -116,6 +117,9 @@ impl From<NoTurn> for Failure {
             }
             NoTurn::Refused(Refusal::CircuitOpen { .. }) => {
                 Self::new(Class::Retryable, Reason::CircuitOpen, "not asked: it is failing")
+            }
+            NoTurn::Refused(Refusal::Drained { .. }) => {
+                Self::new(Class::Retryable, Reason::Drained, "not asked: it is drained")
             }
             NoTurn::Refused(Refusal::Held { wait }) => {
                 let detail = "not asked: it wants to be left alone";
@@ -236,13 +240,18 @@ impl Gateway {
         self.gate.refusal()
     }
 
+    /// The drain that is in force: it is not asked, what is on its way to it goes on.
+    pub fn drained(&self) -> Option<Drain> {
+        self.gate.drained()
+    }
+
     /// What is wrong with it and for how long it has been, until it has taken a message again.
     pub fn outage(&self) -> Option<(Outage, Duration)> {
         self.gate.outage()
     }
 
     /// Nobody knows of a message that it would take: it is failing and has not been seen to work again, or it asked to be
-    /// left alone.
+    /// left alone, or it is drained.
     fn takes_nothing(&self) -> bool {
         self.outage().is_some() || self.refusal().is_some()
     }
@@ -250,6 +259,9 @@ impl Gateway {
     /// `primary: connect for 12 s`
     fn trouble(&self) -> Option<String> {
         let (name, outage) = (&self.name, self.outage());
+        if let Some(Drain { until, by, reason, .. }) = self.drained() {
+            return Some(format!("{name}: drained until {until:.0} by {by}: {reason}"));
+        }
         if let Some((outage, ago)) = outage {
             return Some(format!("{name}: {} for {} s", outage.reason.as_str(), ago.as_secs()));
         }
@@ -261,7 +273,7 @@ impl Gateway {
     /// the other lane can't take every one.
     ///
     /// # Errors
-    /// At once when its circuit is open or it asked to be left alone, and as soon as that happens while waiting; and when
+    /// At once when its circuit is open, it asked to be left alone or is drained, and as soon as that happens while waiting; and when
     /// the turn does not come in time. Nothing was sent.
     pub async fn turn(&self, lane: Lane, patience: Duration) -> Result<Turn<'_>, NoTurn> {
         if let Some(refusal) = self.refusal() {

@@ -17,10 +17,12 @@
 //! | [`lint`] | the rules that a set of templates has to pass. Pure |
 //! | [`wording`] | the set of templates in use, and its reload |
 //! | [`ledger`] | durable claims and settlements. The only one that names SQL |
+//! | [`drain`] | whether a gateway may be drained: left alone because somebody says so. Pure |
 //! | [`gateway`] | hand a message to a vendor or relay, and classify its answer |
 //! | [`bounce`] | what a mail to the return path says of one of ours. Pure |
 //! | [`receipts`] | what gateways say later of a message, over HTTP |
 //! | [`telemetry`] | one function a happening: log line and metric |
+//! | [`traces`] | how long each step of an event took, for an OpenTelemetry collector |
 //! | [`admin`] | metrics, health and the texts in use over HTTP |
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
 //! | [`workbench`] | the page on which ops change texts: preview, findings, drafts, saving what passes |
@@ -33,8 +35,8 @@
 //! | [`cli`] | one file a command |
 //! | `crash` | points at which a debug build ends itself, for the fault tests |
 //!
-//! Dependencies point one way: `event ← {plan, template, gateway, ledger, broker} ← dispatch ← worker ← cli`, and
-//! `{plan, template, gateway} ← example ← lint ← wording ← {dispatch, workbench}`.
+//! Dependencies point one way: `event ← {plan, template, gateway, ledger, broker} ← dispatch ← worker ← cli`,
+//! `plan ← drain ← {gateway, ledger}`, and `{plan, template, gateway} ← example ← lint ← wording ← {dispatch, workbench}`.
 //!
 //! # Follow one event
 //!
@@ -58,6 +60,7 @@ pub mod config;
 mod crash;
 pub mod dead;
 pub mod dispatch;
+pub mod drain;
 pub mod event;
 pub mod example;
 pub mod gateway;
@@ -71,6 +74,7 @@ pub mod sandbox;
 pub mod telemetry;
 pub mod template;
 pub mod tls;
+pub mod traces;
 pub mod wording;
 pub mod workbench;
 pub mod worker;

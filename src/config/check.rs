@@ -17,6 +17,7 @@ use crate::gateway::{BreakerConfig, GatewayUrl, Mailbox, RelayUrl, ReturnPath};
 use crate::ledger::LedgerUrl;
 use crate::lint::RuleName;
 use crate::plan::Channel;
+use crate::traces::{CollectorUrl, TracesConfig};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +58,7 @@ impl fmt::Display for ConfigError {
 type FormatCheck = fn(&str) -> Option<String>;
 
 /// Every format that the schema names. A name that is missing here fails the schema's compilation, hence every test.
-const FORMATS: [(&str, FormatCheck); 12] = [
+const FORMATS: [(&str, FormatCheck); 13] = [
     (Span::FORMAT, Span::problem),
     (Secret::FORMAT, Secret::problem),
     (Certificates::FORMAT, Certificates::problem),
@@ -70,6 +71,7 @@ const FORMATS: [(&str, FormatCheck); 12] = [
     (RuleName::FORMAT, RuleName::problem),
     (PhoneNumber::FORMAT, PhoneNumber::problem),
     (EmailAddress::FORMAT, EmailAddress::problem),
+    (CollectorUrl::FORMAT, CollectorUrl::problem),
 ];
 
 /// The configuration's JSON Schema, without references.
@@ -185,6 +187,8 @@ fn across(config: &Config) -> Vec<(String, String)> {
     problems.extend(config.email.problems().into_iter().map(below));
     let below = |(key, message): (String, String)| (format!("templates.check.{key}"), message);
     problems.extend(config.templates.check.problems().into_iter().map(below));
+    let below = |(key, message): (String, String)| (format!("traces.{key}"), message);
+    problems.extend(config.traces.iter().flat_map(TracesConfig::problems).map(below));
     for (key, name) in
         [("broker.prefix", &config.broker.prefix), ("broker.exchange", &config.broker.exchange)]
     {

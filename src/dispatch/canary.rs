@@ -12,6 +12,7 @@ use crate::ledger::{ClaimAnswer, EventState, Grant, Held, LedgerClosed, SettleAn
 use crate::plan::Notification;
 use crate::telemetry;
 use crate::template::Rendered;
+use crate::traces::Trace;
 
 impl Dispatcher {
     /// Takes a canary all the way, and tells how it ended.
@@ -20,9 +21,10 @@ impl Dispatcher {
         canary: &Canary,
         incoming: &Incoming,
         event: &Event,
+        trace: &Trace<'_>,
     ) -> Result<Report, LedgerClosed> {
         let notification = canary.notification();
-        let flown = self.send_canary(canary, incoming, event, &notification).await?;
+        let flown = self.send_canary(canary, incoming, event, &notification, trace).await?;
         let record = record(incoming, event, &self.ledger.pseudonyms().await?);
         // What was accepted is closed already. Of the others, what is closed here had no end before.
         let ended_here = self.ledger.close_event(close(record, EventState::Done)).await?;
@@ -52,6 +54,7 @@ impl Dispatcher {
         incoming: &Incoming,
         event: &Event,
         notification: &Notification,
+        trace: &Trace<'_>,
     ) -> Result<NotificationReport, LedgerClosed> {
         let unsent = |result, reason: &'static str| {
             let report = NotificationReport::of(notification, None, result);
@@ -62,12 +65,13 @@ impl Dispatcher {
         }
         let templates = self.templates.current();
         let one = std::slice::from_ref(notification);
-        let Some(rendered) = templates.render(event, one, &self.brand).ok().and_then(|mut all| all.pop())
-        else {
+        let rendered = trace.rendering(&templates, || templates.render(event, one, &self.brand));
+        let Some(rendered) = rendered.ok().and_then(|mut all| all.pop()) else {
             return unsent(NotificationResult::Failed, "render");
         };
         let pseudonyms = self.ledger.pseudonyms().await?;
         let journey = Journey {
+            trace,
             raw: &incoming.raw,
             event,
             record: record(incoming, event, &pseudonyms),
@@ -79,7 +83,7 @@ impl Dispatcher {
             templates,
         };
         let (claim, claimed_at) = (self.claim(&journey, one), Instant::now());
-        let held = match self.ledger.claim(claim).await? {
+        let held = match trace.during("claim", self.ledger.claim(claim)).await? {
             ClaimAnswer::Open { held, .. } => held.into_iter().next().unwrap_or(Held::Busy),
             ClaimAnswer::Duplicate => Held::Accepted,
         };
@@ -106,7 +110,7 @@ impl Dispatcher {
             return Ok(ending.report);
         }
         let settle = self.settlement(journey, job, grant, &outcome, tenure, &ending);
-        let ending: Ending = match self.ledger.settle(settle).await? {
+        let ending: Ending = match journey.trace.during("settle", self.ledger.settle(settle)).await? {
             SettleAnswer::Undelivered { reason } => ending.undelivered(reason),
             // What was accepted was accepted, whoever has the claim now.
             SettleAnswer::Written | SettleAnswer::FencedOut => ending,

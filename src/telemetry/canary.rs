@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use metrics::{counter, gauge};
 use tracing::{debug, info, warn};
 
+use super::ms;
 use crate::canary::Flight;
 use crate::dispatch::NotificationReport;
 use crate::event::Event;
@@ -43,22 +44,24 @@ pub fn canary_accepted(event: &Event, report: &NotificationReport, flight: Fligh
     gauge!("shirase_canary_round_trip_seconds").set(seconds);
     gauge!("shirase_canary_last_accepted_timestamp_seconds")
         .set(flight.accepted_at.as_duration().as_secs_f64());
-    let (event_id, gateway) = (event.id.as_str(), report.gateway.as_deref().unwrap_or(""));
+    let (event_id, gateway) = (event.id.as_str(), report.gateway.as_deref());
     if let Some(segments) = report.segments {
-        counter!("shirase_sms_segments_total", "gateway" => gateway.to_owned()).increment(segments as u64);
+        counter!("shirase_sms_segments_total", "gateway" => gateway.unwrap_or_default().to_owned())
+            .increment(segments as u64);
     }
+    let since_event_ms = ms(flight.round_trip);
     if recovered {
-        info!(event_id, gateway, seconds, "canary accepted again");
+        info!(event_id, gateway, since_event_ms, "canary accepted again");
     } else {
-        debug!(event_id, gateway, seconds, "canary accepted");
+        debug!(event_id, gateway, since_event_ms, "canary accepted");
     }
 }
 
 /// One was not accepted; `news` when the one before was, or failed for another reason.
 pub fn canary_failed(event: &Event, report: &NotificationReport, reason: &str, news: bool) {
     count("failed");
-    let (event_id, gateway) = (event.id.as_str(), report.gateway.as_deref().unwrap_or(""));
-    let detail = report.detail.as_deref().unwrap_or("");
+    let (event_id, gateway) = (event.id.as_str(), report.gateway.as_deref());
+    let detail = report.detail.as_deref();
     if news {
         warn!(event_id, gateway, reason, detail, "canary failed");
     } else {

@@ -76,6 +76,7 @@ pub const METRICS: &[Metric] = &[
         &["gateway"],
         "Circuits opened, again after a failed probe too",
     ),
+    gauge("shirase_gateway_drained", &["gateway"], "1 while somebody has the gateway left alone, else 0"),
     histogram("shirase_ledger_commit_seconds", &[], COMMIT_BUCKETS, "Seconds a ledger transaction took"),
     gauge(
         "shirase_ledger_up",
@@ -133,6 +134,11 @@ pub const METRICS: &[Metric] = &[
     ),
     at_scrape("shirase_template_version", &["version"], "The version of the templates in use"),
     at_scrape("shirase_template_refused", &[], "The templates on disk have a mistake and are not in use"),
+    counter(
+        "shirase_spans_total",
+        &["result"],
+        "Spans of traces by result: exported, dropped (the queue was full, or the collector did not take them)",
+    ),
     counter("shirase_claims_taken_over_total", &[], "Claims of a crashed or stuck attempt taken over"),
     at_scrape("shirase_build_info", &["version"], "The running version"),
 ];

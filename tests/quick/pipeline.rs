@@ -22,6 +22,7 @@ use shirase::gateway::{GatewayUrl, Gateways, HttpGatewayConfig, OnUnknown, SmsGa
 use shirase::ledger::{Fate, Ledger, MessageName, Receipt, ReceiptAnswer};
 use shirase::sandbox::{Sandbox, SmsFault};
 use shirase::template::TemplateSet;
+use shirase::traces::Traces;
 use shirase::wording::Wording;
 
 use crate::house::{self, Findings};
@@ -77,6 +78,11 @@ pub async fn world_with(
         keep_for: Duration::from_secs(3600),
         underway: Underway::default(),
         canary: canary.map(|canary| canary.unwrap_or_else(|error| panic!("{error}"))),
+        traces: config
+            .traces
+            .as_ref()
+            .map(|traces| Traces::start(traces).expect("a client"))
+            .unwrap_or_default(),
     };
     World { dispatcher: Arc::new(dispatcher), sandbox, hands: Hands::default() }
 }

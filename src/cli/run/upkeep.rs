@@ -17,6 +17,17 @@ const SWEEP_EVERY: Duration = Duration::from_secs(10);
 /// Between two looks at the oldest event.
 const AGE_EVERY: Duration = Duration::from_secs(2);
 
+/// Between two looks at what was counted instead of being logged.
+const SUMS_EVERY: Duration = Duration::from_secs(5);
+
+/// Sums up repeated failures also while nothing else happens.
+pub(super) async fn sum_up() {
+    loop {
+        sleep(SUMS_EVERY).await;
+        telemetry::sum_up();
+    }
+}
+
 /// Forgets what is older than the retention, a step at a time, so that no commit waits long. It also shows within seconds
 /// that a ledger cannot be written, when no event comes to show it.
 pub(super) async fn sweep(dispatcher: Arc<Dispatcher>, retention: Duration) {

@@ -27,8 +27,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const FREE_LOCKS: &str = "SET idle_in_transaction_session_timeout = '5s'";
 
 /// Migrations are applied one by one, under a lock that only one worker gets at a time.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../schema/postgres-1.sql"), include_str!("../schema/postgres-2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../schema/postgres-1.sql"),
+    include_str!("../schema/postgres-2.sql"),
+    include_str!("../schema/postgres-3.sql"),
+];
 
 /// `pg_advisory_xact_lock`'s argument: any number, so long as all workers use the same. "shirase" in ASCII.
 const MIGRATION_LOCK: i64 = 0x0073_6869_7261_7365;
@@ -167,8 +170,8 @@ fn described(error: &tokio_postgres::Error) -> String {
 pub(super) enum Purpose {
     /// A worker's: tables are made and brought up to date.
     Write,
-    /// Somebody's who looks: nothing is changed, and the user may be one who can only read.
-    Read,
+    /// Somebody's beside the workers: no table is made, and for looking the user may be one who can only read.
+    Beside,
 }
 
 /// A connection with all that is used on it.
@@ -214,7 +217,7 @@ async fn prepare(url: &PostgresUrl, purpose: Purpose) -> Result<Connected, Probl
             // it commits once more when it comes back.
             client.batch_execute(FREE_LOCKS).await?;
         }
-        Purpose::Read => see_version(&client).await?,
+        Purpose::Beside => see_version(&client).await?,
     }
     // A house may ask for more than `on`, never for less: what is claimed has to survive a crash.
     client.batch_execute("SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'").await?;
