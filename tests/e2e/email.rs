@@ -12,6 +12,7 @@ use axum::routing::post;
 use mail_parser::MessageParser;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
+use shirase::certificate::{Opening, Place, not_after};
 use shirase::clock::Clock;
 use shirase::config::Config;
 use shirase::event::{EmailAddress, Lane};
@@ -19,7 +20,7 @@ use shirase::gateway::{Accepted, Class, EmailConfig, Failure, Gateway, Letter, R
 use shirase::plan::Address;
 use shirase::template::Message;
 
-use crate::events::{event, mobile};
+use crate::events::{event, mobile, now};
 use crate::gateway::Answer;
 use crate::house::{BINARY, House, PATIENCE, block_on, runtime};
 use crate::support::{
@@ -162,6 +163,17 @@ fn a_mail_goes_over_starttls_and_over_implicit_tls_with_a_log_in_and_a_private_a
         let received = header(&wait_delivered(to), "Received");
         // Postfix: ESMTP with TLS (S) and authenticated (A).
         assert!(received.contains("with ESMTPSA"), "{to}: {received}");
+    }
+}
+
+#[test]
+fn a_look_sees_until_when_the_certificate_of_a_relay_is_good() {
+    let (with_word, from_first_byte) = (shared().ports.starttls, shared().ports.smtps);
+    let client_name = "localhost".to_owned();
+    for (port, opening) in [(with_word, Opening::StartTls { client_name }), (from_first_byte, Opening::None)]
+    {
+        let place = Place { host: "localhost".to_owned(), port, opening };
+        assert!(block_on(not_after(&place)).expect("a certificate") > now());
     }
 }
 

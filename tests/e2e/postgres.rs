@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use shirase::certificate::{Opening, Place, not_after};
 use shirase::clock::Clock;
 use shirase::config::Span;
 use shirase::ledger::{Controls, Held, Ledger, LedgerConfig, Reader, Settled};
@@ -225,6 +226,8 @@ async fn tls_is_verified_against_the_given_authority_and_an_error_names_the_host
     granted(&ledger, claim_of(event("e"), &["current.sms"], LONG)).await;
     assert_eq!(ledger.trouble(), None);
 
+    let place = Place { host: "localhost".to_owned(), port: server.port(), opening: Opening::Postgres };
+    assert!(not_after(&place).await.expect("a certificate") > Clock::system().now());
     let words = trouble(&asked(&url(&format!("sslmode=require&sslrootcert={}", stranger.display())))).await;
     for part in ["127.0.0.1", "certificate", "stranger.pem", "sslrootcert=FILE"] {
         assert!(words.contains(part), "{words}");
