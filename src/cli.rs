@@ -5,12 +5,14 @@
 
 mod age;
 mod asyncapi;
+mod at_worker;
 mod bounce;
 mod check;
 mod dead;
 mod demo;
 mod examples;
 mod explain;
+mod gateway;
 mod house;
 mod init;
 mod preview;
@@ -20,6 +22,7 @@ mod run;
 mod sandbox;
 mod send_test;
 mod signals;
+mod table;
 mod trace;
 mod validate;
 mod workbench;
@@ -84,6 +87,10 @@ enum Command {
     /// Looking changes nothing: every letter goes back to the queue. While one of these commands runs, another one does
     /// not see the letters that it is looking at.
     Dead(dead::Dead),
+    /// Gateways and relays: list them, leave one alone for a while, in every worker
+    ///
+    /// Exit code 1 means that a channel's last way out was to be drained; a ledger that cannot be asked is 2.
+    Gateway(gateway::Gateway),
     /// Read a bounce from standard input and tell the worker: for a pipe from the mail system
     ///
     /// In Postfix's master.cf: shirase-bounce unix - n n - 4 pipe flags=DRhu user=shirase argv=/usr/bin/shirase bounce
@@ -143,6 +150,7 @@ impl Command {
                 Self::Publish(publish) => publish.run().await,
                 Self::Trace(trace) => trace.run().await,
                 Self::Dead(dead) => dead.run().await,
+                Self::Gateway(gateway) => gateway.run().await,
                 Self::Bounce(bounce) => Ok(bounce.run().await),
                 Self::Sandbox(sandbox) => sandbox.run().await,
                 Self::Workbench(workbench) => workbench.run().await,

@@ -20,12 +20,15 @@ pub(crate) use self::values::text_value;
 pub use self::values::{Certificates, Secret, Span, TextValue};
 use crate::admin::HttpConfig;
 use crate::broker::BrokerConfig;
+use crate::canary::CanaryConfig;
+use crate::console::ConsoleConfig;
 use crate::dispatch::RetryConfig;
 use crate::gateway::{EmailConfig, SmsConfig};
 use crate::ledger::LedgerConfig;
 use crate::lint::CheckConfig;
 use crate::receipts::ReceiptsConfig;
 use crate::template::Brand;
+use crate::traces::TracesConfig;
 use crate::worker::{LanesConfig, WorkerConfig};
 
 /// All of `shirase.toml`.
@@ -54,11 +57,19 @@ pub struct Config {
     /// Wording.
     #[serde(default)]
     pub templates: TemplatesConfig,
-    /// Metrics and health.
+    /// An event that the worker sends itself; none without it.
+    pub canary: Option<CanaryConfig>,
+    /// Metrics, health and the console.
     pub http: HttpConfig,
+    /// Who may see and do what on the console.
+    #[serde(default)]
+    pub console: ConsoleConfig,
     /// What gateways and the mail system say later of a message.
     #[serde(default)]
     pub receipts: ReceiptsConfig,
+    /// OpenTelemetry; no traces without it.
+    #[serde(default)]
+    pub traces: Option<TracesConfig>,
 }
 
 /// `[catalog]`

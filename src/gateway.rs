@@ -4,6 +4,7 @@
 mod breaker;
 mod email;
 mod gate;
+mod last_failure;
 mod limits;
 mod order;
 mod outcome;
@@ -21,9 +22,12 @@ use url::Url;
 
 pub use self::breaker::{BreakerConfig, Circuit, Outage, Refusal};
 pub use self::email::{
-    DkimConfig, EmailConfig, Mailbox, RelayConfig, RelayUrl, ReturnPath, StatusCode, reference, reference_in,
+    DkimConfig, EmailConfig, Mailbox, RelayConfig, RelayTls, RelayUrl, ReturnPath, StatusCode, reference,
+    reference_in,
 };
 use self::gate::{Gate, Passage};
+pub use self::last_failure::LastFailure;
+use self::last_failure::Memory;
 pub use self::limits::Rate;
 use self::limits::{Place, Places, Turns};
 pub use self::order::Balance;
@@ -35,6 +39,7 @@ pub use self::sms::{
     VonageConfig,
 };
 use crate::config::Span;
+use crate::drain::Drain;
 use crate::event::Lane;
 use crate::plan::{Address, Channel};
 use crate::template::Message;
@@ -88,6 +93,7 @@ pub struct Gateway {
     turns: Turns,
     places: Places,
     gate: Gate,
+    failures: Memory,
     kind: Kind,
 }
 
@@ -115,6 +121,9 @@ impl From<NoTurn> for Failure {
             }
             NoTurn::Refused(Refusal::CircuitOpen { .. }) => {
                 Self::new(Class::Retryable, Reason::CircuitOpen, "not asked: it is failing")
+            }
+            NoTurn::Refused(Refusal::Drained { .. }) => {
+                Self::new(Class::Retryable, Reason::Drained, "not asked: it is drained")
             }
             NoTurn::Refused(Refusal::Held { wait }) => {
                 let detail = "not asked: it wants to be left alone";
@@ -156,6 +165,7 @@ impl Gateway {
             turns: Turns::new(alone(common.rate_per_second)),
             places: Places::new(common.concurrency),
             gate: Gate::new(&common.name, Channel::Sms, common.breaker, common.concurrency),
+            failures: Memory::default(),
             kind: Kind::Sms(Box::new(kind)),
         })
     }
@@ -178,6 +188,7 @@ impl Gateway {
             turns: Turns::new(alone(config.rate_per_second)),
             places: Places::new(config.pool),
             gate: Gate::new(&config.name, Channel::Email, config.breaker, config.pool),
+            failures: Memory::default(),
             kind: Kind::Smtp(Box::new(kind)),
         })
     }
@@ -235,13 +246,23 @@ impl Gateway {
         self.gate.refusal()
     }
 
+    /// The drain that is in force: it is not asked, what is on its way to it goes on.
+    pub fn drained(&self) -> Option<Drain> {
+        self.gate.drained()
+    }
+
     /// What is wrong with it and for how long it has been, until it has taken a message again.
     pub fn outage(&self) -> Option<(Outage, Duration)> {
         self.gate.outage()
     }
 
+    /// What it last failed with, since this worker started.
+    pub fn last_failure(&self) -> Option<LastFailure> {
+        self.failures.last()
+    }
+
     /// Nobody knows of a message that it would take: it is failing and has not been seen to work again, or it asked to be
-    /// left alone.
+    /// left alone, or it is drained.
     fn takes_nothing(&self) -> bool {
         self.outage().is_some() || self.refusal().is_some()
     }
@@ -249,6 +270,9 @@ impl Gateway {
     /// `primary: connect for 12 s`
     fn trouble(&self) -> Option<String> {
         let (name, outage) = (&self.name, self.outage());
+        if let Some(Drain { until, by, reason, .. }) = self.drained() {
+            return Some(format!("{name}: drained until {until:.0} by {by}: {reason}"));
+        }
         if let Some((outage, ago)) = outage {
             return Some(format!("{name}: {} for {} s", outage.reason.as_str(), ago.as_secs()));
         }
@@ -260,7 +284,7 @@ impl Gateway {
     /// the other lane can't take every one.
     ///
     /// # Errors
-    /// At once when its circuit is open or it asked to be left alone, and as soon as that happens while waiting; and when
+    /// At once when its circuit is open, it asked to be left alone or is drained, and as soon as that happens while waiting; and when
     /// the turn does not come in time. Nothing was sent.
     pub async fn turn(&self, lane: Lane, patience: Duration) -> Result<Turn<'_>, NoTurn> {
         if let Some(refusal) = self.refusal() {
@@ -302,6 +326,9 @@ impl Gateway {
             }
         };
         let result = passage.attempt(attempt).await;
+        if let Err(failure) = &result {
+            self.failures.failed(letter.now, failure);
+        }
         drop(place);
         result
     }

@@ -1,6 +1,6 @@
 //! The ledger: the durable memory of what was claimed, sent and accepted.
 //!
-//! Two tables. An *event* is open until everything about it is settled; then it is done, muted or dead, and a done or
+//! Two tables hold the work. An *event* is open until everything about it is settled; then it is done, muted or dead, and a done or
 //! muted one answers every later delivery with "duplicate", whatever that delivery's body says. A *notification* is
 //! claimed before anything is sent and settled after, fenced by owner and epoch, so that whoever lost its claim can't
 //! write over the one who took it.
@@ -12,7 +12,9 @@
 //! | `group_commit` | many callers, few writers: [`Ledger`] |
 //! | `sqlite`, `postgres` | the engines: load rows, let the machine decide, write them |
 //! | `story` | reading it back, for `trace` |
+//! | `drains` | gateways that people have drained, for all workers: [`Controls`] |
 
+mod drains;
 mod engine;
 mod group_commit;
 mod machine;
@@ -29,6 +31,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::drains::{ControlError, Controls};
 pub use self::group_commit::{Ledger, LedgerClosed};
 pub use self::operation::{
     Attempt, Claim, ClaimAnswer, Close, EventRecord, EventState, Fate, Grant, Held, Keep, MessageName,

@@ -46,13 +46,20 @@ impl FromStr for Loopback {
 /// addresses and `localhost` are answered.
 pub async fn own_names_only(request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _port)| name);
-    let name = name.trim_start_matches('[').trim_end_matches(']');
-    if name == "localhost" || name.parse::<IpAddr>().is_ok() {
+    if is_own_name(host) {
         return next.run(request).await;
     }
     let mend = "open this page by its address, the one that the command printed, for example http://127.0.0.1:8025/\n";
     (StatusCode::FORBIDDEN, mend).into_response()
+}
+
+/// Whether a `Host` header names us as no other site can: `localhost` or an address, with or without a port.
+pub fn is_own_name(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    name == "localhost" || name.parse::<IpAddr>().is_ok()
 }
 
 /// What changes something has to say that it is JSON: another site's page cannot send that without asking first, and is
@@ -73,6 +80,18 @@ pub async fn json_only(request: Request, next: Next) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn we_are_called_by_an_address_or_localhost() {
+        for own in ["localhost", "localhost:9464", "127.0.0.1:9464", "192.0.2.1", "[::1]:9464", "[::1]"] {
+            assert!(is_own_name(own), "{own}");
+        }
+        for other in
+            ["", ":9464", "localhost.example.com", "example.com:9464", "127.0.0.1.example.com", "[example]"]
+        {
+            assert!(!is_own_name(other), "{other}");
+        }
+    }
 
     #[test]
     fn only_loopback_is_listened_on_and_the_refusal_says_how_to_come_from_elsewhere() {

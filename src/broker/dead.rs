@@ -123,6 +123,11 @@ impl DeadLetters {
         Ok(Self { connection, channel, names, left: (count > 0).then_some(count) })
     }
 
+    /// How many of those that were there at the start are still to be looked at, as far as that is known.
+    pub fn left(&self) -> usize {
+        self.left.map_or(0, |left| left as usize)
+    }
+
     /// The next letter of those that were there at the start, in the queue's order: the oldest first, as a rule.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! `shirase run`: the worker, from RabbitMQ or from a file.
 
+mod drains;
 mod from_file;
 mod upkeep;
 
@@ -21,9 +22,11 @@ use tracing::{info, warn};
 use super::house::House;
 use super::reload::Reloads;
 use super::{ConfigArg, Usage, signals};
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Health, State};
 use crate::broker::BringAgain;
+use crate::certificate;
 use crate::clock::Clock;
+use crate::console::Console;
 use crate::dispatch::Dispatcher;
 use crate::lint;
 use crate::receipts::{self, Bring, Desk, STRANDED_AFTER};
@@ -57,11 +60,19 @@ impl Run {
             let findings: Vec<String> = report.errors().map(ToString::to_string).collect();
             return Err(Usage(findings.join("\n")).into());
         }
+        let mut beside = JoinSet::new();
+        beside.spawn(upkeep::sum_up());
         if let Some(file) = self.events {
             let (limit, drain) =
                 (u32::from(house.config.lanes.standard.prefetch), house.config.worker.drain.0);
             let dispatcher = house.dispatcher(Clock::system())?;
-            return FileRun { dispatcher, limit, drain, json: self.json, stop }.run(&file).await;
+            let mut beside = JoinSet::new();
+            drains::follow(&mut beside, &dispatcher).await;
+            let traces = dispatcher.traces.clone();
+            let ended = FileRun { dispatcher, limit, drain, json: self.json, stop }.run(&file).await;
+            traces.finish().await;
+            telemetry::sum_up_all();
+            return ended;
         }
         consume(house, stop).await
     }
@@ -85,8 +96,11 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     signals::on_hangup(Arc::clone(&asked))?;
     let reloads = Reloads::of(&house);
     let dispatcher = house.dispatcher(Clock::system())?;
-    info!(version = env!("CARGO_PKG_VERSION"), templates = dispatcher.templates.current().version(), %listen, "starting");
+    info!(version = env!("CARGO_PKG_VERSION"), template_version = dispatcher.templates.current().version(), %listen, "starting");
 
+    // Whatever goes on beside the events, until the worker has finished.
+    let mut beside = JoinSet::new();
+    drains::follow(&mut beside, &dispatcher).await;
     let (worker, readiness, bring) = Worker::start(
         Arc::clone(&dispatcher),
         &config.broker,
@@ -97,13 +111,14 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     );
     let admin_stop = CancellationToken::new();
     let draining = stop.soft.clone();
-    let problems = Arc::new(move || {
-        let stopping = draining.is_cancelled().then(|| "stopping".to_owned());
-        stopping.into_iter().chain(readiness.problems()).collect()
+    let health: Health = Arc::new(move || State {
+        stopping: draining.is_cancelled(),
+        checks: readiness.checks(),
+        stuck: readiness.stuck(),
     });
+    beside.spawn(upkeep::send_canaries(Arc::clone(&dispatcher), bring.clone(), stop.soft.clone()));
+    beside.spawn(certificate::watch(certificate::peers(&config)));
     let desk = desk(&dispatcher, bring);
-    // Whatever goes on beside the events, until the worker has finished.
-    let mut beside = JoinSet::new();
     beside.spawn(desk.clone().look_after_stranded(STRANDED_AFTER));
     let receipts = receipts::router(Arc::clone(&dispatcher), desk, &config.receipts);
     let others = match receipts_listener {
@@ -114,8 +129,16 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         }
         None => receipts,
     };
+    let console = Console::start(
+        &config,
+        Arc::clone(&dispatcher),
+        metrics.clone(),
+        Arc::clone(&health),
+        admin_stop.clone(),
+    );
+    let others = others.merge(console.router());
     let wording = &dispatcher.templates;
-    let admin = Admin { metrics, problems, wording: Arc::clone(wording) };
+    let admin = Admin { metrics, health, wording: Arc::clone(wording) };
     let admin = tokio::spawn(admin::serve(listener, admin, others, admin_stop.clone()));
     beside.spawn(reloads.run(Arc::clone(wording), asked));
     beside.spawn(upkeep::sweep(Arc::clone(&dispatcher), config.ledger.retention.0));
@@ -124,9 +147,11 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     let finished = worker.finish().await;
     beside.abort_all();
     dispatcher.ledger.abandon();
+    dispatcher.traces.finish().await;
     admin_stop.cancel();
     // A scrape that hangs must not hold the exit.
     let _ = timeout(Duration::from_secs(1), admin).await;
+    telemetry::sum_up_all();
     if finished {
         info!("stopped");
     } else {

@@ -22,8 +22,12 @@ impl TraceContext {
     /// Of an event: the message's own header is nearer to us than the extension, which names where the trace began. One
     /// that cannot be read is as none: an event is not refused for its trace.
     pub(super) fn of(raw: &RawEvent, attributes: &Attributes) -> Option<Self> {
-        let header = raw.headers.get(TRACEPARENT).and_then(|text| Self::parse(text));
-        header.or_else(|| Self::parse(attributes.optional(TRACEPARENT).ok().flatten()?))
+        Self::of_message(raw).or_else(|| Self::parse(attributes.optional(TRACEPARENT).ok().flatten()?))
+    }
+
+    /// Of a message's own header, whatever its body.
+    pub fn of_message(raw: &RawEvent) -> Option<Self> {
+        Self::parse(raw.headers.get(TRACEPARENT)?)
     }
 
     /// `version-trace_id-parent_id-flags`, each in lower-case hexadecimal; a version of the future may have more behind it.

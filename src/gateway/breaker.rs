@@ -8,7 +8,8 @@
 //! ```
 //!
 //! Attempts that hang count as failed while they hang: a gateway that takes a connection and says nothing is found out
-//! long before its timeout. Beside the circuit stands a hold: the time for which the gateway asked to be left alone.
+//! long before its timeout. Beside the circuit stand a hold, the time for which the gateway asked to be left alone,
+//! and a drain, the time for which somebody of ours has it left alone.
 
 mod config;
 #[cfg(test)]
@@ -34,6 +35,9 @@ const FORGOTTEN_AFTER: Duration = Duration::from_secs(30);
 
 /// A vendor's wish to be left alone is followed for so long at most: a nonsensical one must not outlive its cause.
 const LONGEST_HOLD: Duration = Duration::from_secs(3600);
+
+/// A drain may be ended at any moment: whoever waits for the gateway looks again after this time.
+const RESUMED_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often the time for which a circuit stays open is doubled at most; the configured limit comes long before.
 const MOST_DOUBLINGS: u32 = 16;
@@ -66,13 +70,18 @@ pub enum Refusal {
         /// The rest of that time.
         wait: Duration,
     },
+    /// Somebody has drained it.
+    Drained {
+        /// The rest of that time, but no longer than until it is worth another look: it may be resumed before.
+        wait: Duration,
+    },
 }
 
 impl Refusal {
     /// The time for which the refusal is certain.
     pub fn wait(self) -> Duration {
         match self {
-            Self::CircuitOpen { wait } | Self::Held { wait } => wait,
+            Self::CircuitOpen { wait } | Self::Held { wait } | Self::Drained { wait } => wait,
         }
     }
 }
@@ -154,6 +163,7 @@ pub(super) struct Breaker {
     /// An attempt that takes longer hangs.
     patience: Duration,
     held_until: Option<Instant>,
+    drained_until: Option<Instant>,
     /// With the time at which each was sent; nothing while it waits for its claim.
     in_flight: BTreeMap<Ticket, Option<Instant>>,
     next: Ticket,
@@ -175,6 +185,7 @@ impl Breaker {
             last_answer: None,
             patience: rules.slow.0,
             held_until: None,
+            drained_until: None,
             in_flight: BTreeMap::new(),
             next: Ticket(0),
             fresh: Ticket(0),
@@ -203,6 +214,9 @@ impl Breaker {
     /// Why nobody is let through at the moment.
     pub fn refusal(&self, now: Instant) -> Option<Refusal> {
         let left = |until: Instant| Some(until.saturating_duration_since(now)).filter(|left| !left.is_zero());
+        if let Some(wait) = self.drained_until.and_then(left) {
+            return Some(Refusal::Drained { wait: wait.min(RESUMED_WITHIN) });
+        }
         if let Some(wait) = self.held_until.and_then(left) {
             return Some(Refusal::Held { wait });
         }
@@ -211,6 +225,11 @@ impl Breaker {
             State::Probing(_) => Some(Refusal::CircuitOpen { wait: self.rules.open_for.0 }),
             State::Closed | State::Returning { .. } => None,
         }
+    }
+
+    /// Nobody is let through before this time, whatever the circuit says; what is on its way goes on, and counts.
+    pub fn drain(&mut self, until: Option<Instant>) {
+        self.drained_until = until;
     }
 
     /// The attempt is being sent.

@@ -6,12 +6,14 @@ use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use super::breaker::{Asked, Breaker, BreakerConfig, Circuit, Outage, Refusal, Sign, Ticket};
 use super::{Accepted, Failure};
 use crate::clock::Steady;
+use crate::drain::Drain;
 use crate::plan::Channel;
 use crate::telemetry;
 
@@ -20,8 +22,15 @@ pub(super) struct Gate {
     name: String,
     channel: Channel,
     breaker: Mutex<Breaker>,
+    drain: Mutex<Option<InForce>>,
     changed: Notify,
     time: Steady,
+}
+
+/// A drain, and its end by our own steady clock: should the ledger not answer any more, it ends all the same.
+struct InForce {
+    drain: Drain,
+    until: Instant,
 }
 
 /// The right to ask the gateway once. Dropped unused, it never was.
@@ -34,7 +43,8 @@ pub(super) struct Passage<'g> {
 impl Gate {
     pub fn new(name: &str, channel: Channel, rules: BreakerConfig, at_once: u32) -> Self {
         let breaker = Mutex::new(Breaker::new(rules, at_once));
-        Self { name: name.to_owned(), channel, breaker, changed: Notify::new(), time: Steady::system() }
+        let (drain, changed, time) = (Mutex::default(), Notify::new(), Steady::system());
+        Self { name: name.to_owned(), channel, breaker, drain, changed, time }
     }
 
     /// With another clock.
@@ -71,6 +81,23 @@ impl Gate {
     /// Why nobody is let through at the moment.
     pub fn refusal(&self) -> Option<Refusal> {
         self.locked().refusal(self.time.now())
+    }
+
+    /// Follows what the ledger says at `now`.
+    pub fn follow(&self, drain: Option<&Drain>, now: Timestamp) {
+        let in_force = drain.and_then(|drain| {
+            let left = Duration::try_from(drain.until.duration_since(now)).ok()?;
+            Some(InForce { drain: drain.clone(), until: self.time.now().checked_add(left)? })
+        });
+        let until = in_force.as_ref().map(|drain| drain.until);
+        *self.drain.lock().unwrap_or_else(PoisonError::into_inner) = in_force;
+        self.step(|breaker, _| breaker.drain(until));
+    }
+
+    /// The drain that is in force.
+    pub fn drained(&self) -> Option<Drain> {
+        let drain = self.drain.lock().unwrap_or_else(PoisonError::into_inner);
+        drain.as_ref().filter(|drain| self.time.now() < drain.until).map(|in_force| in_force.drain.clone())
     }
 
     pub fn circuit(&self) -> Circuit {

@@ -76,6 +76,8 @@ pub enum Reason {
     OwnLimit,
     /// The gateway is failing, and was not asked.
     CircuitOpen,
+    /// Somebody has drained the gateway, and it was not asked.
+    Drained,
     /// Refused credentials.
     Credentials,
     /// Out of credit.
@@ -128,6 +130,7 @@ impl Reason {
             Self::RateLimit => "rate_limit",
             Self::OwnLimit => "own_limit",
             Self::CircuitOpen => "circuit_open",
+            Self::Drained => "drained",
             Self::Credentials => "credentials",
             Self::Credit => "credit",
             Self::Route => "route",

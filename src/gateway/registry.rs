@@ -3,11 +3,13 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use url::Url;
 
 use super::limits::Turns;
 use super::{Balance, BuildError, EmailConfig, Gateway, Rate, SmsConfig};
 use crate::clock::Steady;
+use crate::drain::Drain;
 use crate::plan::Channel;
 
 /// Every configured gateway, by channel.
@@ -75,6 +77,14 @@ impl Gateways {
         self.sms.iter().chain(&self.email)
     }
 
+    /// Follows what the ledger says at `now`: these are drained, the others are not.
+    pub fn follow(&self, drains: &[Drain], now: Timestamp) {
+        for gateway in self.iter() {
+            let drain = drains.iter().find(|drain| drain.gateway == gateway.name());
+            gateway.gate.follow(drain, now);
+        }
+    }
+
     /// Whether one of the channel's gateways may be asked at the moment, be it by a probe.
     pub fn may_be_asked(&self, channel: Channel) -> bool {
         self.of(channel).iter().any(|gateway| gateway.refusal().is_none())
@@ -88,17 +98,22 @@ impl Gateways {
 
     /// Each channel without a way out, and what is wrong with its gateways, in words.
     pub fn trouble(&self) -> Vec<String> {
-        let channels = [Channel::Sms, Channel::Email].into_iter();
-        let closed = channels.filter(|channel| {
-            let gateways = self.of(*channel);
-            !gateways.is_empty() && gateways.iter().all(Gateway::takes_nothing)
-        });
-        closed
-            .map(|channel| {
-                let each: Vec<String> = self.of(channel).iter().filter_map(Gateway::trouble).collect();
-                format!("{}: every gateway is failing ({})", channel.as_str(), each.join("; "))
-            })
-            .collect()
+        Channel::ALL.into_iter().filter_map(|channel| self.trouble_of(channel)).collect()
+    }
+
+    /// What is wrong with a channel's gateways, in words, while it has no way out.
+    pub fn trouble_of(&self, channel: Channel) -> Option<String> {
+        let gateways = self.of(channel);
+        if gateways.is_empty() || !gateways.iter().all(Gateway::takes_nothing) {
+            return None;
+        }
+        let each: Vec<String> = gateways.iter().filter_map(Gateway::trouble).collect();
+        let what = match gateways.iter().filter(|gateway| gateway.drained().is_some()).count() {
+            0 => "failing",
+            drained if drained < each.len() => "failing or drained",
+            _ => "drained",
+        };
+        Some(format!("{}: every gateway is {what} ({})", channel.as_str(), each.join("; ")))
     }
 
     /// No attempt at any of them takes longer.

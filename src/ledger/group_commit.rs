@@ -21,6 +21,7 @@ use super::postgres::{Postgres, PostgresUrl};
 use super::sqlite::Sqlite;
 use super::{LedgerConfig, LedgerUrl, OpenError, Pseudonyms};
 use crate::clock::Clock;
+use crate::drain::Drain;
 use crate::telemetry;
 
 /// Operations in one transaction at most.
@@ -209,9 +210,25 @@ impl Ledger {
         }
     }
 
+    /// Its writers have ended, so that nothing can ever be written again.
+    pub fn is_closed(&self) -> bool {
+        self.requests.is_closed()
+    }
+
+    /// Every gateway's drain; some may be over.
+    ///
+    /// # Errors
+    /// When the ledger was closed meanwhile.
+    pub async fn drains(&self) -> Result<Vec<Drain>, LedgerClosed> {
+        match self.write(Operation::Drains).await? {
+            Answer::Drains(drains) => Ok(drains),
+            _ => Err(LedgerClosed),
+        }
+    }
+
     /// Why nothing can be written at the moment; `None` when all is well.
     pub fn trouble(&self) -> Option<String> {
-        if self.requests.is_closed() {
+        if self.is_closed() {
             return Some("its writer has ended; restart the worker".to_owned());
         }
         self.troubles.borrow().values().next().cloned()

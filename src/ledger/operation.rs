@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 pub use self::receipt::{Fate, Keep, MessageName, Receipt, ReceiptAnswer, Reopened, Sealed};
+use crate::drain::Drain;
 
 /// What the ledger keeps of an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -328,6 +329,8 @@ pub(crate) enum Operation {
     Stranded {
         after: Duration,
     },
+    /// Look for drained gateways.
+    Drains,
 }
 
 /// The answer to an [`Operation`].
@@ -345,4 +348,5 @@ pub(crate) enum Answer {
     Oldest(Vec<Oldest>),
     Brought,
     Stranded(Vec<Reopened>),
+    Drains(Vec<Drain>),
 }

@@ -5,6 +5,7 @@
 //! the second writes what the machine has changed, and commits. Time is the database's.
 
 mod connect;
+mod drains;
 mod rows;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use tokio_postgres::types::ToSql;
 
 pub(super) use self::connect::PostgresUrl;
 use self::connect::{Connected, Problem, Purpose};
+pub(super) use self::drains::PostgresControls;
 use self::rows::{EventColumns, NewEvents, NotificationColumns, event, notification};
 use super::engine::{Engine, EngineError, STRANDED_STEP, SWEEP_STEP, random_hex};
 use super::machine::Machine;
@@ -95,6 +97,7 @@ async fn transact(at: &Connected, machine: &Machine, batch: &[Operation]) -> Res
             Operation::Sweep { retention } => Answer::Swept(sweep(at, *retention, now).await?),
             Operation::Oldest => Answer::Oldest(oldest(at).await?),
             Operation::Stranded { after } => Answer::Stranded(stranded(at, *after, now).await?),
+            Operation::Drains => Answer::Drains(drains::drains(at).await?),
         });
     }
     save(at, &cases).await?;
@@ -106,7 +109,9 @@ async fn load(at: &Connected, batch: &[Operation]) -> Result<(Cases, i64), Probl
     let steps = || {
         batch.iter().filter_map(|operation| match operation {
             Operation::Step(step) => Some(step),
-            Operation::Sweep { .. } | Operation::Oldest | Operation::Stranded { .. } => None,
+            Operation::Sweep { .. } | Operation::Oldest | Operation::Stranded { .. } | Operation::Drains => {
+                None
+            }
         })
     };
     let mut cases = Cases::default();
@@ -237,8 +242,9 @@ impl PostgresView {
     pub fn open(url: &PostgresUrl) -> Result<Self, String> {
         let runtime =
             Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
-        let connected =
-            runtime.block_on(connect::connect(url, Purpose::Read)).map_err(|problem| problem.to_string())?;
+        let connected = runtime
+            .block_on(connect::connect(url, Purpose::Beside))
+            .map_err(|problem| problem.to_string())?;
         Ok(Self { runtime: Some(runtime), connected })
     }
 

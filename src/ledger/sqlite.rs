@@ -1,5 +1,6 @@
 //! SQLite as the ledger: one file, one process, every commit flushed to disk.
 
+mod drains;
 mod rows;
 
 use std::collections::hash_map::Entry;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 
+pub(super) use self::drains::SqliteControls;
 use self::rows::{load, read_event, read_notifications, save};
 use super::engine::{Engine, EngineError, STRANDED_STEP, SWEEP_STEP, random_hex};
 use super::machine::Machine;
@@ -19,10 +21,11 @@ use crate::clock::Clock;
 use crate::config::Secret;
 
 /// What `PRAGMA user_version` says of a file that this program made. Migrations are applied one by one.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("schema/sqlite-1.sql"),
     include_str!("schema/sqlite-2.sql"),
     include_str!("schema/sqlite-3.sql"),
+    include_str!("schema/sqlite-4.sql"),
 ];
 
 /// Somebody else who reads or backs up the file may hold its lock for this long before it counts as trouble.
@@ -124,6 +127,12 @@ fn version(connection: &Connection, place: &str) -> Result<i64, OpenError> {
     if found > known { Err(OpenError::Newer { place: place.to_owned(), found, known }) } else { Ok(found) }
 }
 
+/// For whoever is no worker, and so may not bring it up to date.
+fn of_this_version(connection: &Connection, place: String) -> Result<(), OpenError> {
+    let (found, known) = (version(connection, &place)?, MIGRATIONS.len() as i64);
+    if found < known { Err(OpenError::Older { place, found, known }) } else { Ok(()) }
+}
+
 fn migrate(connection: &mut Connection, place: &str) -> Result<(), OpenError> {
     let failed = |error: rusqlite::Error| engine_error(place, &error);
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
@@ -146,6 +155,7 @@ impl Engine for Sqlite {
                 Operation::Sweep { retention } => Answer::Swept(sweep(&transaction, *retention, now)?),
                 Operation::Oldest => Answer::Oldest(oldest(&transaction)?),
                 Operation::Stranded { after } => Answer::Stranded(stranded(&transaction, *after, now)?),
+                Operation::Drains => Answer::Drains(drains::drains(&transaction)?),
             })
         };
         let answers = batch.iter().map(answer).collect::<Result<_, _>>()?;
@@ -234,10 +244,7 @@ impl SqliteView {
         let connection =
             Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(failed)?;
         connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
-        let (found, known) = (version(&connection, &place)?, MIGRATIONS.len() as i64);
-        if found < known {
-            return Err(OpenError::Older { place, found, known });
-        }
+        of_this_version(&connection, place)?;
         Ok(Self(connection))
     }
 }

@@ -4,6 +4,8 @@ use metrics::{counter, gauge, histogram};
 use tracing::{info, warn};
 
 use super::receipts;
+use super::trouble::over;
+use crate::drain::Drain;
 use crate::gateway::{Circuit, Gateway, Reason};
 use crate::plan::Channel;
 
@@ -13,6 +15,7 @@ pub fn gateway_configured(gateway: &Gateway) {
     gauge!("shirase_gateway_up", "gateway" => name.clone()).set(1.0);
     gauge!("shirase_gateway_circuit", "gateway" => name.clone()).set(circuit_value(Circuit::Closed));
     counter!("shirase_gateway_circuit_openings_total", "gateway" => name.clone()).absolute(0);
+    drained_series(&name, gateway.drained().is_some());
     let channel = gateway.channel();
     let accepted = [
         ("channel", channel.as_str().to_owned()),
@@ -58,7 +61,27 @@ pub fn circuit_changed(gateway: &str, channel: Channel, change: (Circuit, Circui
                 channel, reason, "circuit opened: the gateway is left alone but for a probe now and then"
             );
         }
-        (_, Circuit::Closed) => info!(gateway, channel, "circuit closed: the gateway works again"),
+        (_, Circuit::Closed) => {
+            over(|trouble| trouble.gateway.as_deref() == Some(gateway));
+            info!(gateway, channel, "circuit closed: the gateway works again");
+        }
         (Circuit::HalfOpen | Circuit::Open, Circuit::HalfOpen | Circuit::Open) => {}
     }
+}
+
+fn drained_series(gateway: &str, drained: bool) {
+    gauge!("shirase_gateway_drained", "gateway" => gateway.to_owned()).set(f64::from(u8::from(drained)));
+}
+
+/// Somebody drained a gateway, or changed its drain.
+pub fn gateway_drained(gateway: &str, channel: Channel, drain: &Drain) {
+    drained_series(gateway, true);
+    let Drain { until, reason, by, .. } = drain;
+    warn!(gateway, channel = channel.as_str(), %until, by, reason, "drained: the gateway is not asked");
+}
+
+/// A gateway is asked again: somebody resumed it, or the drain's time is over.
+pub fn gateway_resumed(gateway: &str, channel: Channel) {
+    drained_series(gateway, false);
+    info!(gateway, channel = channel.as_str(), "no longer drained: the gateway is asked again");
 }

@@ -3,7 +3,7 @@
 
 use metrics::{counter, gauge, histogram};
 
-use super::ledger;
+use super::{console, ledger};
 use crate::dispatch::DeadReason;
 use crate::event::{Catalog, Lane};
 use crate::plan::Channel;
@@ -36,6 +36,7 @@ pub(super) fn everywhere() {
     }
     counter!("shirase_claims_taken_over_total").absolute(0);
     ledger::series();
+    console::series();
 }
 
 /// A worker begins with these event types. Of the notifications only what alerts ask for: every result of every type
@@ -60,9 +61,11 @@ pub fn catalog_loaded(catalog: &Catalog) {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
     use crate::assets::Files;
-    use crate::telemetry::{METRICS, Metric, metrics_builder};
+    use crate::telemetry::{METRICS, Metric, canary_configured, certificate_seen, metrics_builder};
 
     fn page() -> String {
         let recorder = metrics_builder().expect("every histogram has buckets").build_recorder();
@@ -70,6 +73,8 @@ mod tests {
         metrics::with_local_recorder(&recorder, || {
             everywhere();
             catalog_loaded(&catalog);
+            canary_configured(Timestamp::UNIX_EPOCH);
+            certificate_seen("primary", Timestamp::UNIX_EPOCH);
         });
         recorder.handle().render()
     }

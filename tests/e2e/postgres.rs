@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use shirase::clock::Clock;
 use shirase::config::Span;
-use shirase::ledger::{Held, Ledger, LedgerConfig, Reader, Settled};
+use shirase::ledger::{Controls, Held, Ledger, LedgerConfig, Reader, Settled};
 
 use crate::house::PATIENCE;
 use crate::suite::{Bed, claim_of, claimed, event, granted, ledger_suite, settle_of};
@@ -43,6 +43,10 @@ impl Bed for Database {
 
     async fn reader(&self) -> Reader {
         Reader::open(&config(&self.0)).await.expect("readable")
+    }
+
+    async fn controls(&self) -> Controls {
+        Controls::open(&config(&self.0)).await.expect("writable")
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use shirase::clock::Clock;
 use shirase::config::Span;
-use shirase::ledger::{Held, Ledger, LedgerConfig, LedgerUrl, OpenError, Reader};
+use shirase::ledger::{Controls, Held, Ledger, LedgerConfig, LedgerUrl, OpenError, Reader};
 use tempfile::TempDir;
 
 use crate::suite::{Bed, claim_of, claimed, event, granted, ledger_suite};
@@ -42,6 +42,10 @@ impl Bed for File {
 
     async fn reader(&self) -> Reader {
         Reader::open(&self.config()).await.expect("readable beside its writer")
+    }
+
+    async fn controls(&self) -> Controls {
+        Controls::open(&self.config()).await.expect("writable beside its writer")
     }
 }
 
@@ -95,4 +99,14 @@ async fn a_ledger_of_a_newer_version_is_left_alone() {
         .expect("written");
     let error = Ledger::open(&file.config(), &Clock::steady()).err().expect("refused");
     assert!(error.to_string().contains("run the newer version"), "{error}");
+}
+
+#[tokio::test]
+async fn without_a_ledger_to_share_there_are_no_controls_and_no_file_is_made() {
+    let file = File::new();
+    assert!(Controls::open(&file.config()).await.is_err());
+    assert!(!file.path().exists(), "only a worker makes the file");
+    let memory = LedgerConfig { url: LedgerUrl::Memory, ..file.config() };
+    let error = Controls::open(&memory).await.err().expect("refused");
+    assert!(error.to_string().contains("set ledger.url to a file"), "{error}");
 }

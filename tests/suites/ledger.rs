@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use shirase::drain::Drain;
 use shirase::ledger::{
-    Attempt, Claim, ClaimAnswer, Close, EventRecord, EventState, Fate, Grant, Held, Keep, Ledger,
+    Attempt, Claim, ClaimAnswer, Close, Controls, EventRecord, EventState, Fate, Grant, Held, Keep, Ledger,
     MessageName, Reader, Receipt, ReceiptAnswer, Renew, Reopened, Revive, Sealed, Settle, SettleAnswer,
     Settled, Story, TargetRecord,
 };
@@ -25,6 +26,8 @@ pub trait Bed {
     fn open(&mut self) -> impl Future<Output = Ledger>;
     /// Opens it for reading.
     fn reader(&self) -> impl Future<Output = Reader>;
+    /// Opens its controls.
+    fn controls(&self) -> impl Future<Output = Controls>;
 }
 
 pub fn event(id: &str) -> EventRecord {
@@ -558,6 +561,58 @@ pub async fn a_story_tells_all_of_an_event_and_nothing_personal(mut bed: impl Be
     assert!(bed.reader().await.by_id("no such").await.expect("readable").is_empty());
 }
 
+fn drain(gateway: &str, since: i64, minutes: i64) -> Drain {
+    let at = |second| Timestamp::from_second(second).expect("in range");
+    Drain {
+        gateway: gateway.to_owned(),
+        since: at(since),
+        until: at(since + 60 * minutes),
+        reason: "業者の保守".to_owned(),
+        by: "kato".to_owned(),
+    }
+}
+
+const NOON: i64 = 1_790_000_000;
+
+pub async fn a_drain_from_beside_is_seen_by_the_worker_until_it_is_resumed(mut bed: impl Bed) {
+    let ledger = bed.open().await;
+    assert_eq!(ledger.drains().await, Ok(Vec::new()));
+    let controls = bed.controls().await;
+    let (first, second) = (drain("backup", NOON, 15), drain("primary", NOON, 15));
+    controls.drain(second.clone()).await.expect("written");
+    controls.drain(first.clone()).await.expect("written");
+    assert_eq!(ledger.drains().await, Ok(vec![first.clone(), second.clone()]));
+    assert_eq!(controls.drains().await, Ok(vec![first.clone(), second]));
+    let longer = Drain { reason: "still".to_owned(), ..drain("primary", NOON + 60, 30) };
+    controls.drain(longer.clone()).await.expect("written");
+    assert_eq!(ledger.drains().await, Ok(vec![first.clone(), longer]), "the later word counts");
+    assert_eq!(controls.resume("primary").await, Ok(true));
+    assert_eq!(controls.resume("primary").await, Ok(false), "there is none any more");
+    assert_eq!(ledger.drains().await, Ok(vec![first]));
+    // The worker's own work is not disturbed.
+    granted(&ledger, claim_of(event("e"), &["current.sms"], LONG)).await;
+}
+
+pub async fn a_drain_is_forgotten_when_another_is_written_after_its_end(mut bed: impl Bed) {
+    let ledger = bed.open().await;
+    ledger.drains().await.expect("open");
+    let controls = bed.controls().await;
+    controls.drain(drain("old", NOON, 1)).await.expect("written");
+    controls.drain(drain("primary", NOON, 1)).await.expect("written");
+    let again = drain("primary", NOON + 60, 1);
+    controls.drain(again.clone()).await.expect("written");
+    assert_eq!(controls.drains().await, Ok(vec![again]));
+}
+
+pub async fn drains_survive_a_restart_and_may_be_written_without_a_worker(mut bed: impl Bed) {
+    let ledger = bed.open().await;
+    ledger.drains().await.expect("open");
+    drop(ledger);
+    let there = drain("primary", NOON, 15);
+    bed.controls().await.drain(there.clone()).await.expect("written");
+    assert_eq!(bed.open().await.drains().await, Ok(vec![there]));
+}
+
 /// Every test of the suite, for an engine.
 macro_rules! ledger_suite {
     ($bed:expr) => {
@@ -582,6 +637,9 @@ macro_rules! ledger_suite {
             pseudonyms_are_stable_over_restarts_and_find_a_recipient_again,
             of_many_claims_at_once_each_notification_is_granted_to_one,
             a_story_tells_all_of_an_event_and_nothing_personal,
+            a_drain_from_beside_is_seen_by_the_worker_until_it_is_resumed,
+            a_drain_is_forgotten_when_another_is_written_after_its_end,
+            drains_survive_a_restart_and_may_be_written_without_a_worker,
         );
     };
     ($bed:expr; $($test:ident),+ $(,)?) => {

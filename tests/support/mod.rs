@@ -4,6 +4,7 @@
 //! - [`RabbitCluster`]: three such nodes that are one broker
 //! - [`Postfix`]: an SMTP relay that keeps every mail in a maildir, for tests to read back
 //! - [`Postgres`]: a database server, with TLS if need be
+//! - [`Collector`]: an OpenTelemetry collector that remembers the spans that it was sent
 //! - [`Prometheus`]: one that scrapes a worker and evaluates the shipped rules, twenty times as fast
 //! - [`Browser`]: a Chromium without a window, over WebDriver
 //! - [`Authority`]: certificates made on the spot
@@ -21,6 +22,7 @@
 
 pub mod browser;
 mod certificates;
+mod collector;
 mod dkim;
 mod guard;
 mod http;
@@ -39,6 +41,7 @@ mod worker;
 
 pub use browser::Browser;
 pub use certificates::Authority;
+pub use collector::{Collector, Mood, Seen};
 pub use dkim::{DkimKey, dkim_verifies};
 pub use guard::Guard;
 pub use http::{http_get, http_post, http_request, try_http_get};

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::{Write, stdout};
 use std::process::ExitCode;
 
+use super::super::table::table as lined_up;
 use super::pass;
 use super::selection::Selection;
 use super::words::{age, or_nothing, to_the_second};
@@ -62,19 +63,9 @@ pub(super) fn by_reason<'a>(letters: impl IntoIterator<Item = &'a Letter>) -> St
 }
 
 fn table(letters: &[Letter]) -> String {
-    let mut rows = vec![HEADINGS.map(str::to_owned)];
-    rows.extend(letters.iter().enumerate().map(|(index, letter)| row(index + 1, letter)));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; HEADINGS.len()] = std::array::from_fn(width);
-    let mut lines = String::new();
-    for row in &rows {
-        let cells = row.iter().zip(widths).enumerate().map(|(column, (cell, width))| {
-            if RIGHT.contains(&column) { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
-        });
-        lines.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
-        lines.push('\n');
-    }
-    lines
+    let rows = letters.iter().enumerate().map(|(index, letter)| row(index + 1, letter));
+    let rows: Vec<_> = [HEADINGS.map(str::to_owned)].into_iter().chain(rows).collect();
+    lined_up(&rows, &RIGHT)
 }
 
 fn row(number: usize, letter: &Letter) -> [String; HEADINGS.len()] {

@@ -3,18 +3,14 @@
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::super::Usage;
 use super::super::house::House;
+use super::super::{Usage, at_worker};
 use crate::assets::Files;
 use crate::event::Catalog;
 use crate::template::{TemplateProblem, TemplateSet};
-
-/// A worker on the same machine or in the same network answers at once.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What to compare with.
 #[derive(Clone)]
@@ -92,15 +88,7 @@ fn load(files: Files, catalog: &Catalog) -> Result<TemplateSet, Vec<TemplateProb
 }
 
 async fn ask(house: &House) -> Result<InUse, Usage> {
-    let listen = house.config.http.listen.0;
-    // A worker that listens everywhere is reached on loopback.
-    let host = match listen.ip() {
-        ip if ip.is_unspecified() && ip.is_ipv4() => "127.0.0.1".to_owned(),
-        ip if ip.is_unspecified() => "[::1]".to_owned(),
-        ip if ip.is_ipv6() => format!("[{ip}]"),
-        ip => ip.to_string(),
-    };
-    let url = format!("http://{host}:{}/templates", listen.port());
+    let url = at_worker::url(house.config.http.listen, "/templates");
     let failed = |error: reqwest::Error| {
         let mend = "start it, set http.listen to where it is, or compare with a folder: --diff=DIR";
         Usage(format!(
@@ -108,8 +96,6 @@ async fn ask(house: &House) -> Result<InUse, Usage> {
             error.without_url()
         ))
     };
-    let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().map_err(failed)?;
-    let answer =
-        client.get(&url).send().await.and_then(reqwest::Response::error_for_status).map_err(failed)?;
+    let answer = at_worker::get(&url).await.map_err(failed)?;
     answer.json().await.map_err(failed)
 }

@@ -27,8 +27,11 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 const FREE_LOCKS: &str = "SET idle_in_transaction_session_timeout = '5s'";
 
 /// Migrations are applied one by one, under a lock that only one worker gets at a time.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("../schema/postgres-1.sql"), include_str!("../schema/postgres-2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("../schema/postgres-1.sql"),
+    include_str!("../schema/postgres-2.sql"),
+    include_str!("../schema/postgres-3.sql"),
+];
 
 /// `pg_advisory_xact_lock`'s argument: any number, so long as all workers use the same. "shirase" in ASCII.
 const MIGRATION_LOCK: i64 = 0x0073_6869_7261_7365;
@@ -74,6 +77,26 @@ impl FromStr for PostgresUrl {
     }
 }
 
+impl PostgresUrl {
+    /// Host and port of every database that is spoken to with TLS.
+    pub fn tls_places(&self) -> Vec<(String, u16)> {
+        if self.config.get_ssl_mode() == SslMode::Disable {
+            return Vec::new();
+        }
+        let tcp = |(index, host): (usize, &Host)| match host {
+            Host::Tcp(name) => Some((name.clone(), port(&self.config, index))),
+            Host::Unix(_) => None,
+        };
+        self.config.get_hosts().iter().enumerate().filter_map(tcp).collect()
+    }
+}
+
+/// The port of one of the hosts.
+fn port(config: &Config, index: usize) -> u16 {
+    let ports = config.get_ports();
+    ports.get(index).or(ports.first()).copied().unwrap_or(5432)
+}
+
 /// Loopback, or a socket in the file system: nobody is between.
 fn is_local(config: &Config) -> bool {
     config.get_hosts().iter().all(|host| match host {
@@ -86,9 +109,8 @@ fn is_local(config: &Config) -> bool {
 
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ports = self.config.get_ports();
         let host = |(index, host): (usize, &Host)| {
-            let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
+            let port = port(&self.config, index);
             match host {
                 Host::Tcp(name) => format!("{name}:{port}"),
                 Host::Unix(path) => path.display().to_string(),
@@ -148,8 +170,8 @@ fn described(error: &tokio_postgres::Error) -> String {
 pub(super) enum Purpose {
     /// A worker's: tables are made and brought up to date.
     Write,
-    /// Somebody's who looks: nothing is changed, and the user may be one who can only read.
-    Read,
+    /// Somebody's beside the workers: no table is made, and for looking the user may be one who can only read.
+    Beside,
 }
 
 /// A connection with all that is used on it.
@@ -195,7 +217,7 @@ async fn prepare(url: &PostgresUrl, purpose: Purpose) -> Result<Connected, Probl
             // it commits once more when it comes back.
             client.batch_execute(FREE_LOCKS).await?;
         }
-        Purpose::Read => see_version(&client).await?,
+        Purpose::Beside => see_version(&client).await?,
     }
     // A house may ask for more than `on`, never for less: what is claimed has to survive a crash.
     client.batch_execute("SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'").await?;

@@ -40,6 +40,7 @@ statements! {
     lock_events: concat!(
         "SELECT ", event_columns!(), " FROM shirase_event WHERE key = ANY($1::text[]) ORDER BY key FOR UPDATE"
     );
+    drains: "SELECT gateway, since, until, reason, drained_by FROM shirase_drain ORDER BY gateway";
     events: concat!(
         "SELECT ", event_columns!(), " FROM shirase_event WHERE key = ANY($1::text[]) ORDER BY first_seen"
     );

@@ -1,0 +1,117 @@
+//! What people do on the console: who, from where, what and why.
+
+use std::net::IpAddr;
+
+use metrics::counter;
+use tracing::{info, warn};
+
+/// What can be done on the console: a metric's label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsoleAction {
+    /// A session begins.
+    SignIn,
+    /// A dead letter goes back to its lane.
+    Replay,
+    /// A dead letter is taken away.
+    Drop,
+    /// A gateway is left alone.
+    Drain,
+    /// A gateway is asked again.
+    Resume,
+}
+
+/// How it ended: a metric's label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ConsoleResult {
+    /// As asked.
+    Done,
+    /// Not allowed, or not as things are.
+    Refused,
+    /// It should have been done and could not.
+    Failed,
+}
+
+impl ConsoleAction {
+    const ALL: [Self; 5] = [Self::SignIn, Self::Replay, Self::Drop, Self::Drain, Self::Resume];
+
+    /// The label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SignIn => "sign_in",
+            Self::Replay => "replay",
+            Self::Drop => "drop",
+            Self::Drain => "drain",
+            Self::Resume => "resume",
+        }
+    }
+}
+
+impl ConsoleResult {
+    const ALL: [Self; 3] = [Self::Done, Self::Refused, Self::Failed];
+
+    /// The label.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Somebody who acts.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsoleActor<'a> {
+    /// The token's name.
+    pub who: &'a str,
+    /// The other end of the connection.
+    pub from: IpAddr,
+    /// What they gave as their reason.
+    pub why: &'a str,
+}
+
+/// Something was done, or was not; `what` is an event's id or a gateway's name.
+pub fn console_acted(
+    actor: ConsoleActor<'_>,
+    action: ConsoleAction,
+    what: &str,
+    result: ConsoleResult,
+    detail: Option<&str>,
+) {
+    count(action, result);
+    let ConsoleActor { who, from, why } = actor;
+    let (action, result) = (action.as_str(), result.as_str());
+    info!(who, %from, action, what, result, why, detail, "console: acted");
+}
+
+/// Somebody signed in.
+pub fn console_signed_in(who: &str, from: IpAddr) {
+    count(ConsoleAction::SignIn, ConsoleResult::Done);
+    info!(who, %from, "console: signed in");
+}
+
+/// A token that is none.
+pub fn console_refused(from: IpAddr) {
+    count(ConsoleAction::SignIn, ConsoleResult::Refused);
+    warn!(%from, "console: a wrong token");
+}
+
+/// Somebody who may not act tried to.
+pub fn console_forbidden(who: &str, from: IpAddr) {
+    warn!(who, %from, "console: an action without the right to act");
+}
+
+fn count(action: ConsoleAction, result: ConsoleResult) {
+    let labels = [("action", action.as_str()), ("result", result.as_str())];
+    counter!("shirase_console_actions_total", &labels).increment(1);
+}
+
+/// Before anything is done.
+pub(super) fn series() {
+    for action in ConsoleAction::ALL {
+        for result in ConsoleResult::ALL {
+            let labels = [("action", action.as_str()), ("result", result.as_str())];
+            counter!("shirase_console_actions_total", &labels).absolute(0);
+        }
+    }
+}
