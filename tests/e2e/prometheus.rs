@@ -50,6 +50,8 @@ fn the_right_alert_fires_for_what_breaks_and_none_while_all_is_well() {
         .set("retry", &format!("schedule = {patient:?}"));
     let worker = house.start();
     let prometheus = Prometheus::watching(house.http);
+    // What was counted before the first look is no growth.
+    watch(&prometheus, Duration::from_secs(2));
     house.publish_all(&(0..20).map(withdrawal).collect::<Vec<_>>());
     house.wait_ended(20);
     watch(&prometheus, WATCHED);

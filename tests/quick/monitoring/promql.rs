@@ -41,7 +41,8 @@ pub fn selectors(text: &str) -> Vec<Selector<'_>> {
 pub fn grouping(text: &str) -> BTreeSet<&str> {
     let mut labels = BTreeSet::new();
     for word in ["by (", "on (", "without (", "ignoring (", "group_left (", "group_right ("] {
-        for (at, _) in text.match_indices(word) {
+        let begins = |(at, _): &(usize, &str)| !text[..*at].ends_with(in_name);
+        for (at, _) in text.match_indices(word).filter(begins) {
             let list = text[at + word.len()..].split(')').next().unwrap_or_default();
             labels.extend(list.split(',').map(str::trim).filter(|label| !label.is_empty()));
         }
@@ -59,4 +60,5 @@ fn names_selectors_and_grouping_are_found_where_they_stand() {
     let matchers = vec![("lane", "critical"), ("reason", "x|y")];
     assert_eq!(selectors(text), [Selector { name: "shirase_a_bucket", matchers }]);
     assert!(selectors("{{ $labels.lane }}").is_empty());
+    assert!(grouping("the reason (in words)").is_empty());
 }
