@@ -3,6 +3,7 @@
 //! - `snapshots`: every message of every example, and what holds for all of them
 //! - `commands`, `demo`: the shipped binary, from an empty folder
 //! - `certificates`: HTTPS gateways with a private authority
+//! - `console`: the page for whoever is on call, its answers, and who may see and do what
 //! - `contract`: what upstream tests itself against: `validate` and `asyncapi`
 //! - `conformance`: one table of answers for every kind of SMS gateway
 //! - `gateways`: SMTP relays against scripted servers
@@ -29,6 +30,7 @@ mod breaker;
 mod certificates;
 mod commands;
 mod conformance;
+mod console;
 mod contract;
 mod demo;
 mod gateways;
