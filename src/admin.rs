@@ -1,5 +1,6 @@
 //! Metrics, health and the wording in use over HTTP; the console comes beside them.
 
+mod health;
 mod metrics;
 mod templates;
 
@@ -9,9 +10,6 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use metrics_exporter_prometheus::PrometheusHandle;
 use schemars::JsonSchema;
@@ -19,6 +17,7 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use self::health::{Health, State};
 use crate::config::text_value;
 use crate::wording::Wording;
 
@@ -62,16 +61,13 @@ pub const INDEX: &str = concat!(
     "\n\n/metrics  /healthz  /readyz  /templates  / (console)\n"
 );
 
-/// What is wrong at the moment, in words; empty when the worker is ready.
-pub type Problems = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
-
 /// What the pages show.
 #[derive(Clone)]
 pub struct Admin {
     /// What was counted and measured.
     pub metrics: PrometheusHandle,
-    /// What keeps the worker from being ready.
-    pub problems: Problems,
+    /// Whether the worker is alive and ready.
+    pub health: Health,
     /// The templates in use, and what is wrong with those on disk.
     pub wording: Arc<Wording>,
 }
@@ -88,24 +84,12 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let router = Router::new()
         .route("/metrics", get(metrics::page))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
         .route("/templates", get(templates::in_use))
         .with_state(admin)
         .merge(others);
     // Who sits at this machine may see more.
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
-}
-
-/// A warning is for whoever changed something; the worker goes on, so that no orchestrator may take it away.
-async fn ready(State(admin): State<Admin>) -> Response {
-    let problems = (admin.problems)();
-    let warning = admin.wording.refusal().map(|refusal| format!("warning: {}\n", refusal.in_a_line()));
-    let warning = warning.unwrap_or_default();
-    if problems.is_empty() {
-        return format!("ready\n{warning}").into_response();
-    }
-    let body = format!("not ready\n{}\n{warning}", problems.join("\n"));
-    (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
 }

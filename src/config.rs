@@ -20,6 +20,7 @@ pub(crate) use self::values::text_value;
 pub use self::values::{Certificates, Secret, Span, TextValue};
 use crate::admin::HttpConfig;
 use crate::broker::BrokerConfig;
+use crate::canary::CanaryConfig;
 use crate::console::ConsoleConfig;
 use crate::dispatch::RetryConfig;
 use crate::gateway::{EmailConfig, SmsConfig};
@@ -27,6 +28,7 @@ use crate::ledger::LedgerConfig;
 use crate::lint::CheckConfig;
 use crate::receipts::ReceiptsConfig;
 use crate::template::Brand;
+use crate::traces::TracesConfig;
 use crate::worker::{LanesConfig, WorkerConfig};
 
 /// All of `shirase.toml`.
@@ -55,6 +57,8 @@ pub struct Config {
     /// Wording.
     #[serde(default)]
     pub templates: TemplatesConfig,
+    /// An event that the worker sends itself; none without it.
+    pub canary: Option<CanaryConfig>,
     /// Metrics, health and the console.
     pub http: HttpConfig,
     /// Who may see and do what on the console.
@@ -63,6 +67,9 @@ pub struct Config {
     /// What gateways and the mail system say later of a message.
     #[serde(default)]
     pub receipts: ReceiptsConfig,
+    /// OpenTelemetry; no traces without it.
+    #[serde(default)]
+    pub traces: Option<TracesConfig>,
 }
 
 /// `[catalog]`

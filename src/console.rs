@@ -53,7 +53,7 @@ use self::counts::Ring;
 use self::door::Door;
 use self::live::Live;
 use self::sampler::Sampler;
-use crate::admin::Problems;
+use crate::admin::Health;
 use crate::broker::{BrokerConfig, Names};
 use crate::config::Config;
 use crate::dispatch::Dispatcher;
@@ -88,14 +88,14 @@ impl Console {
         config: &Config,
         dispatcher: Arc<Dispatcher>,
         metrics: PrometheusHandle,
-        problems: Problems,
+        health: Health,
         stop: CancellationToken,
     ) -> Self {
         let names = Names::new(&config.broker, &dispatcher.catalog, dispatcher.schedule.steps());
         let sampler = Sampler {
             metrics,
             dispatcher: Arc::clone(&dispatcher),
-            problems,
+            health,
             started_at: dispatcher.clock.now(),
             ring: Ring::default(),
             step: 0,

@@ -1,5 +1,5 @@
-//! Points at which the process ends itself, so that the fault tests can show what a crash right there comes to. Only in
-//! builds with debug assertions: a release build has none of it.
+//! Points at which the process ends itself, so that the fault tests can show what a crash right there comes to, and one at
+//! which it panics with an event's data in its mouth. Only in builds with debug assertions: a release build has none of it.
 
 /// A point on the way of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,3 +33,16 @@ pub fn point(point: Point) {
 /// Nothing.
 #[cfg(not(debug_assertions))]
 pub fn point(_: Point) {}
+
+/// Panics with the event's data in its message, as an `expect` that nobody thought through might, if the variable
+/// `SHIRASE_PANIC_ON` is the event's id.
+#[cfg(debug_assertions)]
+pub fn panic_on(event: &crate::event::Event) {
+    static ON: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    let on = ON.get_or_init(|| std::env::var("SHIRASE_PANIC_ON").ok());
+    assert!(on.as_ref() != Some(&event.id), "a bug has come upon {}", event.data);
+}
+
+/// Nothing.
+#[cfg(not(debug_assertions))]
+pub fn panic_on(_: &crate::event::Event) {}

@@ -4,6 +4,7 @@
 //! the [`Disposition`]. Nothing is sent before its claim is durable, and no disposition is given before every
 //! settlement is.
 
+mod canary;
 mod deliver;
 mod disposition;
 mod pass;
@@ -24,10 +25,11 @@ pub use self::reason::DeadReason;
 pub use self::report::{NotificationReport, NotificationResult, Report};
 pub use self::schedule::{RetryConfig, Schedule};
 pub use self::underway::Underway;
+use crate::canary::Canary;
 use crate::clock::Clock;
 use crate::crash::{self, Point};
 use crate::event::{Catalog, Event, Lane, RawEvent, decode, peek};
-use crate::gateway::Gateways;
+use crate::gateway::{Gateway, Gateways};
 pub use crate::ledger::Revive;
 use crate::ledger::{
     Claim, ClaimAnswer, Close, EventRecord, EventState, Held, Ledger, LedgerClosed, Pseudonyms, TargetRecord,
@@ -35,6 +37,7 @@ use crate::ledger::{
 use crate::plan::{Address, Notification, Plan, plan};
 use crate::telemetry;
 use crate::template::{Brand, Rendered, TemplateSet};
+use crate::traces::{Trace, Traces};
 use crate::wording::Wording;
 use deliver::{Ending, Job};
 
@@ -75,10 +78,15 @@ pub struct Dispatcher {
     pub keep_for: Duration,
     /// What is being worked on.
     pub underway: Underway,
+    /// What this worker sends itself, where it does.
+    pub canary: Option<Canary>,
+    /// Where the time goes.
+    pub traces: Traces,
 }
 
 /// An event on its way: what its steps share.
 struct Journey<'a> {
+    trace: &'a Trace<'a>,
     raw: &'a RawEvent,
     event: &'a Event,
     record: EventRecord,
@@ -87,6 +95,8 @@ struct Journey<'a> {
     lane: Lane,
     /// It is the event's only notification, so settling it closes the event.
     alone: bool,
+    /// The only gateway that it may go through, where it is not any one's turn.
+    through: Option<&'a str>,
     /// The set that its messages are rendered from.
     templates: Arc<TemplateSet>,
 }
@@ -95,17 +105,23 @@ impl Dispatcher {
     /// Takes one event all the way.
     pub async fn dispatch(&self, incoming: &Incoming) -> Report {
         let started = Instant::now();
-        let report = match self.way(incoming).await {
+        let mut trace = self.traces.begin(&self.clock);
+        let report = match self.way(incoming, &mut trace).await {
             Ok(report) => report,
             // The ledger went away in the middle of a shutdown: the delivery goes back to the broker, unacked.
             Err(LedgerClosed) => Report::new(incoming, self.label(incoming), Disposition::Abandon),
         };
-        telemetry::event_ended(&report, started.elapsed());
+        if !report.canary {
+            telemetry::event_ended(&report, started.elapsed());
+        }
+        trace.ended(&report);
         report
     }
 
-    async fn way(&self, incoming: &Incoming) -> Result<Report, LedgerClosed> {
-        let event = match decode(&incoming.raw, &self.catalog, self.clock.now()) {
+    async fn way(&self, incoming: &Incoming, trace: &mut Trace<'_>) -> Result<Report, LedgerClosed> {
+        let decoded = decode(&incoming.raw, &self.catalog, self.clock.now());
+        trace.decoded(&incoming.raw, decoded.as_ref());
+        let event = match decoded {
             Ok(event) => event,
             Err(rejected) => {
                 let dead = Disposition::Dead {
@@ -116,9 +132,13 @@ impl Dispatcher {
             }
         };
         crash::point(Point::Decoded);
+        crash::panic_on(&event);
+        if let Some(canary) = self.canary.as_ref().filter(|canary| canary.is(&event)) {
+            return self.fly(canary, incoming, &event, trace).await;
+        }
         let _underway = self.underway.begin(incoming.lane, event.time);
         telemetry::decoded(&event, &self.prefixes);
-        let report = Report::of(incoming, &event);
+        let mut report = Report::of(incoming, &event);
         let pseudonyms = self.ledger.pseudonyms().await?;
         let record = record(incoming, &event, &pseudonyms);
         let notifications = match plan(&event, &self.prefixes, self.clock.now()) {
@@ -128,18 +148,31 @@ impl Dispatcher {
         };
         // One set for all of the event, whatever is loaded meanwhile.
         let templates = self.templates.current();
-        let rendered = match templates.render(&event, &notifications, &self.brand) {
+        report.template_version = Some(templates.version().to_owned());
+        let render = || templates.render(&event, &notifications, &self.brand);
+        let rendered = match trace.rendering(&templates, render) {
             Ok(rendered) => rendered,
             Err(error) => {
                 return self.dead(report, incoming, record, DeadReason::Render, error.to_string()).await;
             }
         };
 
-        let (lane, revive, alone) = (incoming.lane, incoming.revive, notifications.len() == 1);
+        let (lane, revive, alone, through) = (incoming.lane, incoming.revive, notifications.len() == 1, None);
         let raw = &incoming.raw;
-        let journey = Journey { raw, event: &event, record, revive, pseudonyms, lane, alone, templates };
+        let journey = Journey {
+            trace,
+            raw,
+            event: &event,
+            record,
+            revive,
+            pseudonyms,
+            lane,
+            alone,
+            through,
+            templates,
+        };
         let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
-        let (held, deaths) = match self.ledger.claim(claim).await? {
+        let (held, deaths) = match trace.during("claim", self.ledger.claim(claim)).await? {
             ClaimAnswer::Open { held, deaths } => (held, deaths),
             ClaimAnswer::Duplicate => return Ok(report.told_before(&notifications)),
         };
@@ -162,7 +195,7 @@ impl Dispatcher {
         };
         telemetry::fell_back(journey.event, &next);
         let (claim, claimed_at) = (self.claim(journey, std::slice::from_ref(&next)), Instant::now());
-        let held = match self.ledger.claim(claim).await? {
+        let held = match journey.trace.during("claim", self.ledger.claim(claim)).await? {
             ClaimAnswer::Open { held, .. } => held.into_iter().next().unwrap_or(Held::Busy),
             ClaimAnswer::Duplicate => Held::Accepted,
         };
@@ -241,7 +274,7 @@ impl Dispatcher {
                 recipient: pseudonym(&journey.pseudonyms, &notification.address),
                 why: notification.why.to_string(),
                 template_version: journey.templates.version().to_owned(),
-                gateway: self.first_gateway(notification, &reference),
+                gateway: self.first_gateway(journey, notification, &reference),
                 reference,
             }
         };
@@ -253,8 +286,20 @@ impl Dispatcher {
         }
     }
 
-    fn first_gateway(&self, notification: &Notification, reference: &str) -> Option<String> {
-        let gateways = self.gateways.order(notification.address.channel(), reference);
+    /// The gateways that a notification may go through, in the order in which they are tried.
+    fn ways_out(&self, journey: &Journey<'_>, notification: &Notification, reference: &str) -> Vec<&Gateway> {
+        let mut gateways = self.gateways.order(notification.address.channel(), reference);
+        gateways.retain(|gateway| journey.through.is_none_or(|name| gateway.name() == name));
+        gateways
+    }
+
+    fn first_gateway(
+        &self,
+        journey: &Journey<'_>,
+        notification: &Notification,
+        reference: &str,
+    ) -> Option<String> {
+        let gateways = self.ways_out(journey, notification, reference);
         gateways.first().map(|gateway| gateway.name().to_owned())
     }
 

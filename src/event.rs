@@ -9,6 +9,7 @@ mod recipient;
 mod rejected;
 mod schema;
 pub mod shape;
+mod trace_context;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,6 +25,7 @@ pub use self::phone::{PhoneError, PhoneKind, PhoneNumber};
 pub use self::recipient::{Given, Previous, Recipient, Settings, Wish};
 pub use self::rejected::{BadReason, Rejected};
 pub use self::schema::{EventSchema, SchemaError, Violation};
+pub use self::trace_context::TraceContext;
 
 /// Something happened to a customer: decoded, known to the catalog, fitting its schema.
 /// Its `Debug` shows what it is, not whom it is about.
@@ -43,6 +45,8 @@ pub struct Event {
     pub recipient: Recipient,
     /// `data` as it came.
     pub data: Value,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 impl fmt::Debug for Event {
@@ -55,5 +59,10 @@ impl Event {
     /// `source` and `id` as one key. U+001F cannot stand in either (see [`decode`]), so no two events share a key.
     pub fn key(&self) -> String {
         format!("{}\u{1f}{}", self.source, self.id)
+    }
+
+    /// The trace's id in hexadecimal, empty without one: for log lines.
+    pub fn trace_id(&self) -> String {
+        self.trace.map(|trace| trace.to_string()).unwrap_or_default()
     }
 }

@@ -22,7 +22,8 @@ use url::Url;
 
 pub use self::breaker::{BreakerConfig, Circuit, Outage, Refusal};
 pub use self::email::{
-    DkimConfig, EmailConfig, Mailbox, RelayConfig, RelayUrl, ReturnPath, StatusCode, reference, reference_in,
+    DkimConfig, EmailConfig, Mailbox, RelayConfig, RelayTls, RelayUrl, ReturnPath, StatusCode, reference,
+    reference_in,
 };
 use self::gate::{Gate, Passage};
 pub use self::last_failure::LastFailure;

@@ -10,6 +10,7 @@
 //! | [`dispatch`] | the pipeline, and what becomes of a delivery |
 //! | [`event`] | decode: envelope, catalog, schema, recipient. Pure |
 //! | [`plan`] | event type policy × recipient → notifications. Pure |
+//! | [`canary`] | the event that a worker sends itself: what it looks like and how it is known again. Pure but for its memory |
 //! | [`template`] | render: notifications → messages. Pure once loaded |
 //! | [`example`] | events made of the schemas' examples and extremes. Pure |
 //! | [`asyncapi`] | the contract for upstream, made of catalog and schemas. Pure |
@@ -21,6 +22,7 @@
 //! | [`bounce`] | what a mail to the return path says of one of ours. Pure |
 //! | [`receipts`] | what gateways say later of a message, over HTTP |
 //! | [`telemetry`] | one function a happening: log line and metric |
+//! | [`traces`] | how long each step of an event took, for an OpenTelemetry collector |
 //! | [`admin`] | metrics, health and the texts in use over HTTP |
 //! | [`console`] | the page for whoever is on call: live, search, dead letters, who may see and do what |
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
@@ -29,12 +31,13 @@
 //! | [`dead`] | the dead-letter queue as people see it: letters, filters, a look, what became of each |
 //! | [`printable`] | text from elsewhere without what a terminal or a page might obey. Pure |
 //! | [`tls`] | certificate errors in words that name the host and the mend. Pure |
+//! | [`certificate`] | when the certificates end that gateways, relays, broker and database show |
 //! | [`config`] | built-in, file, environment; all problems at once |
 //! | [`cli`] | one file a command |
 //! | `crash` | points at which a debug build ends itself, for the fault tests |
 //!
-//! Dependencies point one way: `event ← {plan, template, gateway, ledger, broker} ← dispatch ← worker ← cli`, and
-//! `{plan, template, gateway} ← example ← lint ← wording ← {dispatch, workbench}`.
+//! Dependencies point one way: `event ← {plan, template, gateway, ledger, broker} ← dispatch ← worker ← cli`,
+//! `plan ← drain ← {gateway, ledger}`, and `{plan, template, gateway} ← example ← lint ← wording ← {dispatch, workbench}`.
 //!
 //! # Follow one event
 //!
@@ -50,6 +53,8 @@ pub mod assets;
 pub mod asyncapi;
 pub mod bounce;
 pub mod broker;
+pub mod canary;
+pub mod certificate;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -71,6 +76,7 @@ pub mod sandbox;
 pub mod telemetry;
 pub mod template;
 pub mod tls;
+pub mod traces;
 pub mod wording;
 pub mod workbench;
 pub mod worker;

@@ -152,6 +152,8 @@ pub enum Why {
     OldContact,
     /// The other channel failed for good.
     Fallback(Channel),
+    /// It is a canary: the configuration names address and gateway.
+    Canary,
 }
 
 /// Why a recipient gets no SMS.
@@ -181,6 +183,7 @@ impl fmt::Display for Why {
             Self::InsteadOfEmail => f.write_str("instead of email: no usable address"),
             Self::OldContact => f.write_str("the event names this contact as old"),
             Self::Fallback(failed) => write!(f, "{} failed for good", failed.as_str()),
+            Self::Canary => f.write_str("canary"),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The worker: lanes in, dispositions out, and an orderly stop.
 
+mod readiness;
+
 use std::num::NonZeroU32;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+pub use self::readiness::{Check, Readiness};
 use crate::broker::{BringAgain, BrokerConfig, Consumer, Delivered, Handle, Handled, Names, Publisher};
 use crate::config::Span;
 use crate::dispatch::{Burial, DeadReason, Dispatcher, Disposition, Incoming, Revive};
@@ -80,32 +83,6 @@ const ONE_FOR_A_PROBE: Duration = Duration::from_millis(500);
 
 /// How soon a lane sees that a gateway works again.
 const LOOK_AT_GATEWAYS: Duration = Duration::from_millis(50);
-
-/// What `/readyz` wants to know.
-#[derive(Clone)]
-pub struct Readiness {
-    consuming: Vec<(Lane, watch::Receiver<Option<String>>)>,
-    publisher: Publisher,
-    dispatcher: Arc<Dispatcher>,
-}
-
-impl Readiness {
-    /// Why the worker is not ready; empty when it is.
-    pub fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        for (lane, consuming) in &self.consuming {
-            if let Some(why) = &*consuming.borrow() {
-                problems.push(format!("broker: lane {} is not being consumed: {why}", lane.as_str()));
-            }
-        }
-        if !self.publisher.is_connected() {
-            problems.push("broker: no connection to publish retries and dead letters".to_owned());
-        }
-        problems.extend(self.dispatcher.ledger.trouble().map(|trouble| format!("ledger: {trouble}")));
-        problems.extend(self.dispatcher.gateways.trouble());
-        problems
-    }
-}
 
 /// The worker's running tasks.
 pub struct Worker {
@@ -233,7 +210,7 @@ impl Worker {
             lane_tasks.spawn(consumer.run());
         }
         let bring = BringAgain { publisher: publisher.clone(), names, give_up: stop.hard.clone() };
-        let readiness = Readiness { consuming, publisher, dispatcher };
+        let readiness = Readiness::new(consuming, publisher, dispatcher, stop.soft.clone());
         let worker = Self { lanes: lane_tasks, publishing, publisher_stop, stop, drain: config.drain.0 };
         (worker, readiness, bring)
     }

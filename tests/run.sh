@@ -3,12 +3,13 @@
 #
 #   tests/run.sh quick             without servers, about two minutes
 #   tests/run.sh [all] [FILTER]    everything; the rest of the arguments goes to the end-to-end tests
+#   tests/run.sh monitoring        Prometheus' rules before promtool, with their cases; a part of all
 #   tests/run.sh contract          `shirase asyncapi` before AsyncAPI's own parser; a part of all
 #   tests/run.sh chaos [--minutes N] [--seed S]
 #                                  random faults, drawn from a seed, on two workers, a broker of three nodes, PostgreSQL, and
 #                                  gateways that misbehave; ten minutes unless told otherwise; a table at the end
 #
-# The end-to-end tests start RabbitMQ, PostgreSQL and Postfix of their own, on free ports of loopback. A Chromium opens
+# The end-to-end tests start RabbitMQ, PostgreSQL, Postfix and Prometheus of their own, on free ports of loopback. A Chromium opens
 # the pages. They, SASL's password tool, openssl and a DKIM verifier are Debian packages, installed where that is possible; their system
 # services are not started.
 set -euo pipefail
@@ -26,6 +27,7 @@ missing_packages() {
     [ -x /usr/sbin/saslpasswd2 ] || echo sasl2-bin
     compgen -G '/usr/lib/*/sasl2/libplain.so' >/dev/null || echo libsasl2-modules
     /usr/bin/python3 -c 'import dkim' 2>/dev/null || echo python3-dkim
+    command -v promtool >/dev/null && command -v prometheus >/dev/null || echo prometheus
     command -v openssl >/dev/null || echo openssl
     command -v chromium >/dev/null || echo chromium
     command -v chromedriver >/dev/null || echo chromium-driver
@@ -92,7 +94,15 @@ all() {
     # Postfix starts as root only.
     show cargo test --locked --test e2e -- --test-threads=2 "$@"
     show cargo test --locked --doc
+    monitoring
     contract
+}
+
+# The rules as Prometheus reads them, and for every alert a case that fires and one that stays silent.
+monitoring() {
+    install_servers
+    show promtool check config config/prometheus/prometheus.yml
+    show promtool test rules tests/prometheus/*.yml
 }
 
 chaos() {
@@ -104,8 +114,9 @@ chaos() {
 case ${1-all} in
     quick) shift; [ $# = 0 ] || { echo "quick takes no arguments: $*" >&2; exit 2; }; quick ;;
     contract) contract ;;
+    monitoring) monitoring ;;
     chaos) shift; chaos "$@" ;;
     all) shift || true; all "$@" ;;
-    -h | --help) sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
+    -h | --help) sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
     *) all "$@" ;;
 esac

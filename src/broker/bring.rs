@@ -1,5 +1,5 @@
 //! Bringing an event to its lane again when its delivery was acknowledged long ago: a receipt said that its message did not
-//! arrive.
+//! arrive. And a new event of our own.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use lapin::types::{AMQPValue, LongString, ShortString};
 use tokio_util::sync::CancellationToken;
 
 use super::properties::is_left_behind;
-use super::{Names, Outgoing, Publisher, header};
+use super::{BrokerError, Names, Outgoing, Publisher, header};
 use crate::event::{Lane, RawEvent};
 
 /// The way back into the lanes. Cheap to clone.
@@ -21,6 +21,15 @@ pub struct BringAgain {
 }
 
 impl BringAgain {
+    /// Publishes a new event once, straight to its lane: whoever else is bound to upstream's exchange does not hear of it.
+    ///
+    /// # Errors
+    /// [`BrokerError`]; after a timeout the broker may have it all the same.
+    pub async fn send(&self, lane: Lane, raw: RawEvent) -> Result<(), BrokerError> {
+        let message = Outgoing::new("", &self.names.lane(lane), raw.body, "application/cloudevents+json");
+        self.publisher.publish(&message).await
+    }
+
     /// Publishes until the broker has it. False when the program stopped first: the event may be there or not.
     pub async fn bring(&self, lane: Lane, raw: RawEvent, deaths: u32) -> bool {
         let properties = properties(&raw, deaths);

@@ -65,6 +65,7 @@ pub(super) async fn supervise<F, Fut>(
 {
     let mut pauses = pauses();
     for url in config.urls.iter().cycle() {
+        let mut worked = false;
         let connected = tokio::select! {
             () = stop.cancelled() => return,
             connected = connect(role, url, config) => connected,
@@ -74,7 +75,8 @@ pub(super) async fn supervise<F, Fut>(
                 telemetry::broker_connected(role, &url.to_string());
                 let since = Instant::now();
                 let ended = use_it(connection).await;
-                if since.elapsed() > WORKED {
+                worked = since.elapsed() > WORKED;
+                if worked {
                     pauses = self::pauses();
                 }
                 ended
@@ -83,7 +85,7 @@ pub(super) async fn supervise<F, Fut>(
         };
         let Err(error) = ended else { return };
         let pause = pauses.next().unwrap_or(Duration::from_secs(10));
-        telemetry::broker_lost(role, &url.to_string(), &error.to_string(), pause);
+        telemetry::broker_lost(role, &url.to_string(), &error.to_string(), pause, worked);
         tokio::select! {
             () = stop.cancelled() => return,
             () = sleep(pause) => {}

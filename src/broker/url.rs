@@ -43,6 +43,12 @@ impl FromStr for AmqpUrl {
 }
 
 impl AmqpUrl {
+    /// Host and port, of a node that speaks TLS.
+    pub fn tls_place(&self) -> Option<(String, u16)> {
+        let authority = &self.uri.authority;
+        (self.uri.scheme == AMQPScheme::AMQPS).then(|| (authority.host.clone(), authority.port))
+    }
+
     /// The node without its credentials.
     pub fn node(&self) -> Node {
         let tls = self.uri.scheme == AMQPScheme::AMQPS;

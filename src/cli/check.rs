@@ -47,12 +47,14 @@ impl Check {
         let house = House::load(self.config.config.as_deref())?;
         let checked = lint::check(&house.premises(), &house.templates, Clock::system().now());
         let (mut notes, mut troubles) = (Vec::new(), Vec::new());
+        troubles.extend(house.canary().err().map(|error| error.to_string()));
         match house.gateways() {
             Err(error) => troubles.push(error.to_string()),
             Ok(gateways) => {
                 notes.extend(unnamed(&house));
                 notes.extend(divided(&gateways));
                 notes.extend(unheard(&gateways));
+                notes.extend(canaries(&house));
                 notes.extend(key_beside_the_data(&house, &gateways));
                 if self.connect {
                     troubles.extend(connections(&house, &gateways).await);
@@ -135,6 +137,14 @@ fn divided(gateways: &Gateways) -> Vec<String> {
         .filter(|(_, rate)| rate.replicas.get() > 1)
         .map(|(name, rate)| format!("rate_per_second of {name}: {rate}"))
         .collect()
+}
+
+/// What canaries by SMS come to on a bill.
+fn canaries(house: &House) -> Option<String> {
+    let canary = house.config.canary.as_ref().filter(|canary| canary.phone.is_some())?;
+    let a_day = 86_400 / canary.every.0.as_secs().max(1);
+    let gateway = &canary.gateway;
+    Some(format!("canary: each worker sends {a_day} SMS a day through {gateway}, which are billed"))
 }
 
 /// Gateways that are to be waited for, and never say anything.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::Usage;
 use crate::assets::Files;
+use crate::canary::{Canary, CanaryError};
 use crate::clock::Clock;
 use crate::config::{Config, process_environment};
 use crate::dispatch::{Dispatcher, Schedule, Underway};
@@ -16,6 +17,7 @@ use crate::gateway::{BuildError, GatewayUrl, Gateways};
 use crate::ledger::Ledger;
 use crate::lint::{self, Premises};
 use crate::template::TemplateSet;
+use crate::traces::Traces;
 use crate::wording::{self, Wording};
 
 /// Everything that is read before anything runs.
@@ -76,14 +78,25 @@ impl House {
         gateways(&self.config)
     }
 
+    /// What the worker is to send itself, if anything.
+    ///
+    /// # Errors
+    /// When configuration and catalog do not go together.
+    pub fn canary(&self) -> Result<Option<Canary>, CanaryError> {
+        self.config.canary.as_ref().map(|config| Canary::new(config, &self.catalog)).transpose()
+    }
+
     /// The pipeline.
     ///
     /// # Errors
-    /// When the ledger cannot be opened or a gateway cannot be built.
+    /// When the ledger cannot be opened or a gateway cannot be built, or traces cannot be exported.
     pub fn dispatcher(self, clock: Clock) -> anyhow::Result<Arc<Dispatcher>> {
         let gateways = self.gateways().map_err(|error| Usage(error.to_string()))?;
+        let canary = self.canary().map_err(|error| Usage(error.to_string()))?;
         let ledger = Ledger::open(&self.config.ledger, &Clock::steady())
             .map_err(|error| Usage(format!("ledger.url: {error}")))?;
+        let traces = self.config.traces.as_ref().map(Traces::start).transpose();
+        let traces = traces.map_err(|error| Usage(error.to_string()))?.unwrap_or_default();
         Ok(Arc::new(Dispatcher {
             catalog: self.catalog,
             templates: Arc::new(Wording::new(self.templates)),
@@ -96,6 +109,8 @@ impl House {
             fallback_after: self.config.retry.fallback_after.0,
             keep_for: self.config.receipts.keep.0,
             underway: Underway::default(),
+            canary,
+            traces,
         }))
     }
 }

@@ -22,8 +22,9 @@ use tracing::{info, warn};
 use super::house::House;
 use super::reload::Reloads;
 use super::{ConfigArg, Usage, signals};
-use crate::admin::{self, Admin, Problems};
+use crate::admin::{self, Admin, Health, State};
 use crate::broker::BringAgain;
+use crate::certificate;
 use crate::clock::Clock;
 use crate::console::Console;
 use crate::dispatch::Dispatcher;
@@ -59,13 +60,19 @@ impl Run {
             let findings: Vec<String> = report.errors().map(ToString::to_string).collect();
             return Err(Usage(findings.join("\n")).into());
         }
+        let mut beside = JoinSet::new();
+        beside.spawn(upkeep::sum_up());
         if let Some(file) = self.events {
             let (limit, drain) =
                 (u32::from(house.config.lanes.standard.prefetch), house.config.worker.drain.0);
             let dispatcher = house.dispatcher(Clock::system())?;
             let mut beside = JoinSet::new();
             drains::follow(&mut beside, &dispatcher).await;
-            return FileRun { dispatcher, limit, drain, json: self.json, stop }.run(&file).await;
+            let traces = dispatcher.traces.clone();
+            let ended = FileRun { dispatcher, limit, drain, json: self.json, stop }.run(&file).await;
+            traces.finish().await;
+            telemetry::sum_up_all();
+            return ended;
         }
         consume(house, stop).await
     }
@@ -89,7 +96,7 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     signals::on_hangup(Arc::clone(&asked))?;
     let reloads = Reloads::of(&house);
     let dispatcher = house.dispatcher(Clock::system())?;
-    info!(version = env!("CARGO_PKG_VERSION"), templates = dispatcher.templates.current().version(), %listen, "starting");
+    info!(version = env!("CARGO_PKG_VERSION"), template_version = dispatcher.templates.current().version(), %listen, "starting");
 
     // Whatever goes on beside the events, until the worker has finished.
     let mut beside = JoinSet::new();
@@ -104,10 +111,13 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     );
     let admin_stop = CancellationToken::new();
     let draining = stop.soft.clone();
-    let problems: Problems = Arc::new(move || {
-        let stopping = draining.is_cancelled().then(|| "stopping".to_owned());
-        stopping.into_iter().chain(readiness.problems()).collect()
+    let health: Health = Arc::new(move || State {
+        stopping: draining.is_cancelled(),
+        checks: readiness.checks(),
+        stuck: readiness.stuck(),
     });
+    beside.spawn(upkeep::send_canaries(Arc::clone(&dispatcher), bring.clone(), stop.soft.clone()));
+    beside.spawn(certificate::watch(certificate::peers(&config)));
     let desk = desk(&dispatcher, bring);
     beside.spawn(desk.clone().look_after_stranded(STRANDED_AFTER));
     let receipts = receipts::router(Arc::clone(&dispatcher), desk, &config.receipts);
@@ -123,12 +133,12 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         &config,
         Arc::clone(&dispatcher),
         metrics.clone(),
-        Arc::clone(&problems),
+        Arc::clone(&health),
         admin_stop.clone(),
     );
     let others = others.merge(console.router());
     let wording = &dispatcher.templates;
-    let admin = Admin { metrics, problems, wording: Arc::clone(wording) };
+    let admin = Admin { metrics, health, wording: Arc::clone(wording) };
     let admin = tokio::spawn(admin::serve(listener, admin, others, admin_stop.clone()));
     beside.spawn(reloads.run(Arc::clone(wording), asked));
     beside.spawn(upkeep::sweep(Arc::clone(&dispatcher), config.ledger.retention.0));
@@ -137,9 +147,11 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
     let finished = worker.finish().await;
     beside.abort_all();
     dispatcher.ledger.abandon();
+    dispatcher.traces.finish().await;
     admin_stop.cancel();
     // A scrape that hangs must not hold the exit.
     let _ = timeout(Duration::from_secs(1), admin).await;
+    telemetry::sum_up_all();
     if finished {
         info!("stopped");
     } else {

@@ -12,9 +12,12 @@ use serde_json::Value;
 use super::layers::Layers;
 use super::{Certificates, Config, Secret, Span, TextValue};
 use crate::broker::AmqpUrl;
+use crate::event::{EmailAddress, PhoneNumber};
 use crate::gateway::{BreakerConfig, GatewayUrl, Mailbox, RelayUrl, ReturnPath};
 use crate::ledger::LedgerUrl;
 use crate::lint::RuleName;
+use crate::plan::Channel;
+use crate::traces::{CollectorUrl, TracesConfig};
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +58,7 @@ impl fmt::Display for ConfigError {
 type FormatCheck = fn(&str) -> Option<String>;
 
 /// Every format that the schema names. A name that is missing here fails the schema's compilation, hence every test.
-const FORMATS: [(&str, FormatCheck); 10] = [
+const FORMATS: [(&str, FormatCheck); 13] = [
     (Span::FORMAT, Span::problem),
     (Secret::FORMAT, Secret::problem),
     (Certificates::FORMAT, Certificates::problem),
@@ -66,6 +69,9 @@ const FORMATS: [(&str, FormatCheck); 10] = [
     (Mailbox::FORMAT, Mailbox::problem),
     (ReturnPath::FORMAT, ReturnPath::problem),
     (RuleName::FORMAT, RuleName::problem),
+    (PhoneNumber::FORMAT, PhoneNumber::problem),
+    (EmailAddress::FORMAT, EmailAddress::problem),
+    (CollectorUrl::FORMAT, CollectorUrl::problem),
 ];
 
 /// The configuration's JSON Schema, without references.
@@ -181,6 +187,8 @@ fn across(config: &Config) -> Vec<(String, String)> {
     problems.extend(config.email.problems().into_iter().map(below));
     let below = |(key, message): (String, String)| (format!("templates.check.{key}"), message);
     problems.extend(config.templates.check.problems().into_iter().map(below));
+    let below = |(key, message): (String, String)| (format!("traces.{key}"), message);
+    problems.extend(config.traces.iter().flat_map(TracesConfig::problems).map(below));
     let below = |(key, message): (String, String)| (format!("console.{key}"), message);
     problems.extend(config.console.problems().into_iter().map(below));
     for (key, name) in
@@ -191,7 +199,18 @@ fn across(config: &Config) -> Vec<(String, String)> {
         }
     }
     problems.extend(times(config));
+    problems.extend(canary(config));
     problems
+}
+
+/// Its gateway has to be there, and its address has to fit it.
+fn canary(config: &Config) -> Vec<(String, String)> {
+    let Some(canary) = &config.canary else { return Vec::new() };
+    let sms = config.sms.gateways.iter().map(|gateway| (&gateway.common.name, Channel::Sms));
+    let relays = config.email.relays.iter().map(|relay| (&relay.name, Channel::Email));
+    let channel = sms.chain(relays).find(|(name, _)| **name == canary.gateway).map(|(_, channel)| channel);
+    let below = |(key, message): (&str, String)| (format!("canary.{key}"), message);
+    canary.problems(channel).into_iter().map(below).collect()
 }
 
 /// AMQP bounds names at 255 bytes; ours add a lane and a step.

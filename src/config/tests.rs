@@ -233,6 +233,40 @@ fn the_vendors_in_the_built_in_files_comments_are_in_order() {
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 
+/// The commented section of the built-in file, as a house would put it into its own.
+#[test]
+fn the_traces_in_the_built_in_files_comments_are_in_order_and_off_without_them() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let secret = dir.path().join("secret");
+    fs::write(&secret, "Bearer hunter2\n").expect("written");
+    let lines = include_str!("../../config/shirase.toml").lines().skip_while(|line| *line != "# [traces]");
+    let text: Vec<_> = lines.map(|line| line.trim_start_matches(['#', ' '])).collect();
+    let text = text.join("\n").replace("/etc/shirase/otlp.authorization", &secret.display().to_string());
+    let config = load(&text, &[]).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let traces = config.traces.as_ref().expect("on");
+    assert_eq!(traces.headers["authorization"].reveal(), "Bearer hunter2");
+    assert!(!format!("{config:?}").contains("hunter2"));
+    assert!(Config::built_in().traces.is_none());
+    let alone = [("SHIRASE_TRACES__ENDPOINT", "http://collector:4318")];
+    let traces = load("", &alone).expect("in order").traces.expect("on");
+    assert_eq!((traces.sample, traces.service_name.as_str()), (1.0, "shirase"));
+}
+
+#[test]
+fn what_is_wrong_with_traces_is_told_with_its_key() {
+    let text = "[traces]\nendpoint = \"collector:4317\"\nsample = 1.5\nsampel = 1.0\n";
+    let error = load(text, &[]).expect_err("problems");
+    for expected in ["house.toml:2: traces.endpoint: is no http", "traces.sample: ", "did you mean `sample`?"]
+    {
+        assert!(error.contains(expected), "{expected}\nis not in\n{error}");
+    }
+    let text = "[traces]\nendpoint = \"http://c\"\ntimeout = \"0s\"\nheaders = { \"a b\" = \"x\" }\n";
+    let error = load(text, &[]).expect_err("problems");
+    for expected in ["traces.timeout: is nothing", "traces.headers.a b: is no name of a header"] {
+        assert!(error.contains(expected), "{expected}\nis not in\n{error}");
+    }
+}
+
 #[test]
 fn a_vendors_keys_are_its_own_and_what_is_missing_is_told() {
     let text = "\
@@ -310,6 +344,29 @@ breaker = { attempts = 0, slw = \"1s\" }
         "[[email.relays]]\nname = \"r\"\nurl = \"smtp://127.0.0.1:25\"\nbreaker = { open_for = \"0s\" }\n";
     let error = load(never, &[]).expect_err("a problem");
     assert!(error.contains("email.relays.0.breaker.open_for: is nothing"), "{error}");
+}
+
+#[test]
+fn a_canary_needs_a_gateway_that_is_there_and_an_address_that_fits_it() {
+    let text = "[canary]\nevery = \"2h\"\ngateway = \"mta\"\nphone = \"090-1234-5678\"\n";
+    let error = load(text, &[]).expect_err("many problems");
+    for expected in [
+        "house.toml:2: canary.every: is not between",
+        "house.toml:4: canary.phone: has no use: the gateway mta sends mail; remove it",
+        "canary.email: is missing: the gateway mta sends mail",
+    ] {
+        assert!(error.contains(expected), "{expected}\nis not in\n{error}");
+    }
+    let error =
+        load("[canary]\ngateway = \"nobody\"\nphone = \"090-1234-5678\"\n", &[]).expect_err("unknown");
+    assert!(error.contains("house.toml:2: canary.gateway: is no name"), "{error}");
+    let forms = load("[canary]\nphone = \"sEcReT\"\nemial = \"x\"\n", &[]).expect_err("wrong");
+    for expected in ["canary.gateway: is missing", "canary.phone: holds something", "did you mean `email`?"] {
+        assert!(forms.contains(expected), "{expected}\nis not in\n{forms}");
+    }
+    assert!(!forms.contains("sEcReT"), "{forms}");
+    let config = load("[canary]\ngateway = \"primary\"\nphone = \"090-1234-5678\"\n", &[]).expect("in order");
+    assert!(!format!("{config:?}").contains("1234"), "{config:?}");
 }
 
 #[test]

@@ -24,7 +24,7 @@ export async function ask(method, path, body) {
   const { code = 'unexpected', message = `HTTP ${answer.status}` } = value?.error ?? {};
   // The session may have ended meanwhile: the page must not go on as if it had not.
   if (answer.status === 401 && path !== SESSION) void readSession();
-  throw new Refused(answer.status, code, message);
+  throw new Refused(answer.status, answer.status === 429 ? 'braked' : code, message);
 }
 
 const SESSION = '/console/session';

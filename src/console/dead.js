@@ -22,6 +22,7 @@ export async function look() {
     const query = new URLSearchParams({ limit: LIMIT, ...(reason && { reason }) });
     store.dead = { ...(await ask('GET', `/console/dead?${query}`)), at: new Date(now()).toISOString() };
     [chosen, fates] = [new Set(), new Map()];
+    seen ??= store.dead.in_queue;
   } catch (caught) {
     error = caught;
   }

@@ -76,6 +76,7 @@ const ERROR = {
   broker: ['ブローカーに届きません。', 'The broker does not answer.'],
   ledger: ['台帳を読み書きできません。', 'The ledger cannot be read or written.'],
   busy: ['ほかの人がキューを見ています。少し待ってください。', 'Another look is running: wait a moment.'],
+  braked: ['試した回数が多すぎます。1分待ってください。', 'Too many tries.'],
   last_way_out: ['このチャネルの最後の道です。止めるなら下の箱に印をつけてください。', 'It is the channel’s last way out. Tick the box below to drain it all the same.'],
 };
 

@@ -12,7 +12,7 @@ use super::counts::{Counts, Ring, STEP_SECONDS};
 use super::exposition::Exposition;
 use super::history::History;
 use super::state::{Known, State};
-use crate::admin::Problems;
+use crate::admin::Health;
 use crate::dispatch::Dispatcher;
 
 /// What those who watch are sent.
@@ -28,7 +28,7 @@ pub(super) struct Frame {
 pub(super) struct Sampler {
     pub metrics: PrometheusHandle,
     pub dispatcher: Arc<Dispatcher>,
-    pub problems: Problems,
+    pub health: Health,
     pub started_at: Timestamp,
     pub ring: Ring,
     pub step: u64,
@@ -85,7 +85,7 @@ impl Sampler {
         let known = Known {
             at: self.dispatcher.clock.now(),
             started_at: self.started_at,
-            problems: (self.problems)(),
+            problems: (self.health)().problems().into_iter().map(str::to_owned).collect(),
             warnings: wording.refusal().map(|refusal| refusal.in_a_line()).into_iter().collect(),
             templates: wording.current().version().to_owned(),
             gateways: self.dispatcher.gateways.iter().collect(),

@@ -19,7 +19,7 @@ export function judge(state, history, silence) {
   if (!state) return { tone: 'unknown', word: 'connecting', why: [] };
   if (silence > STALE) return { tone: 'unknown', word: 'not_known', why: [bad(t('why_unheard', { span: span(Math.floor(silence)) }))] };
   const lanes = state.lanes.map(lane => ({ ...lane, minute: accepted(lane.lane, history, MINUTE) }));
-  const stuck = lanes.filter(lane => lane.minute === 0 && lane.oldest_seconds > STUCK && lane.waiting !== 0);
+  const stuck = lanes.filter(lane => lane.minute === 0 && lane.oldest_seconds > STUCK && (lane.waiting !== 0 || lane.in_flight > 0));
   const late = lanes.filter(lane => !stuck.includes(lane) && lane.oldest_seconds > (PATIENCE[lane.lane] ?? PATIENCE.standard));
   const givenUp = sum(last(history?.given_up, FIVE_MINUTES));
   const troubles = [

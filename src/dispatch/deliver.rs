@@ -12,7 +12,7 @@ use crate::crash::{self, Point};
 use crate::gateway::{Class, Failure, Gateway, OnUnknown, Reason};
 use crate::ledger::{EventState, Grant, Held, Keep, LedgerClosed, Settle, SettleAnswer, Settled};
 use crate::plan::{Channel, Notification};
-use crate::telemetry;
+use crate::telemetry::{self, NotificationEnd};
 use crate::template::Rendered;
 
 /// A notification with all that delivering it needs.
@@ -42,11 +42,20 @@ impl Ending {
     }
 
     /// A receipt was faster than the settlement.
-    fn undelivered(mut self, reason: String) -> Self {
+    pub fn undelivered(mut self, reason: String) -> Self {
         self.report.result = NotificationResult::Failed;
         self.report.reason = Some(reason.into());
         self.report.detail = Some("by receipt".to_owned());
         self.verdict = Verdict::GivenUp(DeadReason::Refused);
+        self
+    }
+
+    /// Nothing comes after this try.
+    pub fn for_good(mut self) -> Self {
+        if matches!(self.verdict, Verdict::Later { .. }) {
+            self.report.result = NotificationResult::Failed;
+            self.verdict = Verdict::GivenUp(DeadReason::Exhausted);
+        }
         self
     }
 
@@ -120,10 +129,11 @@ impl Dispatcher {
             Some(&job.rendered.message),
             NotificationResult::Accepted,
         );
+        let took = tenure.attempts.last().map(|attempt| Duration::from_millis(attempt.ms));
         let mut ending = self.judge(journey, job, grant, report, &outcome);
         let settle = self.settlement(journey, job, grant, &outcome, tenure, &ending);
         let closes = settle.close.is_some();
-        match self.ledger.settle(settle).await? {
+        match journey.trace.during("settle", self.ledger.settle(settle)).await? {
             SettleAnswer::Written => ending.closed_event = closes,
             SettleAnswer::Undelivered { reason } => ending = ending.undelivered(reason),
             SettleAnswer::FencedOut => {
@@ -135,12 +145,20 @@ impl Dispatcher {
             }
         }
         crash::point(Point::Settled);
-        telemetry::notification_ended(journey.event, journey.record.lane, &ending.report, self.clock.now());
+        telemetry::notification_ended(&NotificationEnd {
+            event: journey.event,
+            lane: journey.record.lane,
+            report: &ending.report,
+            attempt: grant.attempt,
+            template_version: journey.templates.version(),
+            took,
+            now: self.clock.now(),
+        });
         Ok(ending)
     }
 
     /// What an outcome means for the notification: whether it will be tried again depends on schedule and deadline.
-    fn judge(
+    pub(super) fn judge(
         &self,
         journey: &Journey<'_>,
         job: &Job<'_>,
@@ -216,7 +234,7 @@ impl Dispatcher {
         Situation { fallback_after: situation.fallback_after.filter(|_| open), ..situation }
     }
 
-    fn settlement(
+    pub(super) fn settlement(
         &self,
         journey: &Journey<'_>,
         job: &Job<'_>,

@@ -6,7 +6,7 @@ use super::deliver::{Job, is_late};
 use super::{Dispatcher, Journey};
 use crate::gateway::{Accepted, Class, Failure, Gateway, Letter, NoTurn, OnUnknown, Reason, Turn};
 use crate::ledger::{Attempt, Grant, LedgerClosed, Renew, UnknownAttempt};
-use crate::telemetry;
+use crate::telemetry::{self, Attempted};
 
 /// How long a notification may wait for its turns at limited gateways within one claim.
 const TURN_PATIENCE: Duration = Duration::from_secs(60);
@@ -90,6 +90,8 @@ pub(super) struct Pass<'a> {
     job: &'a Job<'a>,
     tenure: Tenure,
     unknown: Option<&'a UnknownAttempt>,
+    /// Which claim of the notification it is, from 1.
+    attempt: u32,
     reference: String,
     patience: Instant,
 }
@@ -111,22 +113,23 @@ impl<'a> Pass<'a> {
     ) -> Self {
         let mut tenure = Tenure::of(grant, job.claimed_at, dispatcher.lease());
         let reference = super::reference(&journey.record.key, &job.notification.target());
-        tenure.named = dispatcher.first_gateway(job.notification, &reference);
+        tenure.named = dispatcher.first_gateway(journey, job.notification, &reference);
         Self {
             dispatcher,
             journey,
             job,
             tenure,
             unknown: grant.unknown.as_ref(),
+            attempt: grant.attempt,
             reference,
             patience: Instant::now() + TURN_PATIENCE,
         }
     }
 
     pub async fn run(mut self) -> Result<(Outcome, Tenure), LedgerClosed> {
-        let channel = self.job.notification.address.channel();
+        let gateways = self.dispatcher.ways_out(self.journey, self.job.notification, &self.reference);
         let mut worst = None;
-        for gateway in order(self.dispatcher.gateways.order(channel, &self.reference), self.unknown) {
+        for gateway in order(gateways, self.unknown) {
             let turn = match self.ready(gateway).await? {
                 Ready::Expired => return Ok((Outcome::Expired, self.tenure)),
                 Ready::FencedOut => return Ok((Outcome::FencedOut, self.tenure)),
@@ -169,7 +172,7 @@ impl<'a> Pass<'a> {
                 // The next gateway at once. That is no attempt, and a line for each would drown the one that matters.
                 Err(why @ NoTurn::Refused(_)) => return Ok(Ready::None(why)),
                 Err(why) if Instant::now() >= self.patience => {
-                    telemetry::attempted(self.journey.event, gateway, Err(&why.into()), Duration::ZERO);
+                    self.tell(gateway, Err(&why.into()), Duration::ZERO);
                     return Ok(Ready::None(why));
                 }
                 Err(_) if !self.renew(gateway).await? => return Ok(Ready::FencedOut),
@@ -213,10 +216,12 @@ impl<'a> Pass<'a> {
         let left = self.journey.event.deadline.duration_since(now);
         let valid_for = Duration::try_from(left).unwrap_or_default();
         let letter = Letter { reference: &self.reference, address, message, now, valid_for };
+        let span = self.journey.trace.attempt(gateway, self.job.notification, self.attempt);
         let started = Instant::now();
         let result = gateway.send(&letter, turn).await;
         let took = started.elapsed();
-        telemetry::attempted(self.journey.event, gateway, result.as_ref(), took);
+        span.answered(result.as_ref());
+        self.tell(gateway, result.as_ref(), took);
         self.tenure.attempts.push(Attempt {
             at: now,
             gateway: gateway.name().to_owned(),
@@ -227,6 +232,18 @@ impl<'a> Pass<'a> {
             ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         });
         result
+    }
+
+    fn tell(&self, gateway: &Gateway, result: Result<&Accepted, &Failure>, took: Duration) {
+        telemetry::attempted(&Attempted {
+            event: self.journey.event,
+            lane: self.journey.record.lane,
+            gateway,
+            attempt: self.attempt,
+            template_version: self.journey.templates.version(),
+            result,
+            took,
+        });
     }
 }
 

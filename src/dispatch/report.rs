@@ -31,9 +31,18 @@ pub struct Report {
     pub attempts: u32,
     /// How often it was given up before.
     pub deaths: u32,
+    /// The trace that the event belongs to, in hexadecimal; empty without one.
+    #[serde(skip)]
+    pub trace_id: String,
+    /// The templates that it was rendered from, if it came so far.
+    #[serde(skip)]
+    pub template_version: Option<String>,
     /// What is left to do once a dead letter is where it belongs.
     #[serde(skip)]
     pub burial: Option<Burial>,
+    /// It was a canary, which counts nowhere else.
+    #[serde(skip)]
+    pub canary: bool,
     /// One for each notification, fallbacks included.
     pub notifications: Vec<NotificationReport>,
 }
@@ -115,6 +124,11 @@ impl Report {
         open.peek().is_some() && open.all(|result| result == NotificationResult::Waiting)
     }
 
+    /// A notification that is still to be told.
+    pub fn open(&self) -> Option<&NotificationReport> {
+        self.notifications.iter().find(|one| !one.result.is_final())
+    }
+
     pub(super) fn new(incoming: &Incoming, event_type: String, disposition: Disposition) -> Self {
         let event_id = peek(&incoming.raw).0;
         let attempts = incoming.attempts.saturating_add(1);
@@ -127,7 +141,10 @@ impl Report {
             duplicate: false,
             attempts,
             deaths: 0,
+            trace_id: String::new(),
+            template_version: None,
             burial: None,
+            canary: false,
             notifications: Vec::new(),
         }
     }
@@ -143,7 +160,10 @@ impl Report {
             duplicate: false,
             attempts: incoming.attempts.saturating_add(1),
             deaths: 0,
+            trace_id: event.trace_id(),
+            template_version: None,
             burial: None,
+            canary: false,
             notifications: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::envelope::{Attributes, RawEvent};
-use super::{BadReason, Catalog, Event, Recipient, Rejected};
+use super::{BadReason, Catalog, Event, Recipient, Rejected, TraceContext};
 
 /// Largest body that is read: 256 KiB.
 pub const MAX_EVENT_BYTES: usize = 256 * 1024;
@@ -41,12 +41,13 @@ pub fn decode(raw: &RawEvent, catalog: &Catalog, now: Timestamp) -> Result<Event
         Some(text) => rfc3339("expires", text)?,
         None => time.saturating_add(kind.policy.max_age.signed()).unwrap_or(Timestamp::MAX),
     };
+    let trace = TraceContext::of(raw, &attributes);
     let data = data(attributes)?;
     if let Some(violation) = kind.schema.violation(&data) {
         return Err(Rejected::at(BadReason::Schema, violation.pointer, violation.detail));
     }
     let recipient = Recipient::from_data(&data);
-    Ok(Event { id, source, kind, time, deadline, recipient, data })
+    Ok(Event { id, source, kind, time, deadline, recipient, data, trace })
 }
 
 /// What of an event's envelope could be read. None of it is the event's data.
@@ -192,6 +193,24 @@ mod tests {
             };
             let event = decode(&raw, &catalog(), now()).unwrap_or_else(|error| panic!("{prefix}: {error}"));
             assert_eq!(event.id, "01JD");
+        }
+    }
+
+    #[test]
+    fn a_trace_comes_from_the_message_s_header_or_the_extension_and_a_bad_one_is_no_reason_to_refuse() {
+        let parent = |digit: &str| format!("00-{}-00f067aa0ba902b7-01", digit.repeat(32));
+        let trace_id = |extension: Value, header: Option<String>| {
+            let mut sample = sample();
+            sample["traceparent"] = extension;
+            let headers = header.map(|header| ("traceparent".to_owned(), header)).into_iter().collect();
+            let raw = RawEvent { headers, ..RawEvent::structured(sample.to_string()) };
+            decode(&raw, &catalog(), now()).expect("good").trace_id()
+        };
+        assert_eq!(trace_id(json!(parent("a")), None), "a".repeat(32));
+        assert_eq!(trace_id(json!(parent("a")), Some(parent("b"))), "b".repeat(32));
+        assert_eq!(trace_id(json!(parent("a")), Some("bad".to_owned())), "a".repeat(32));
+        for bad in [json!(7), json!("bad"), json!(""), Value::Null] {
+            assert_eq!(trace_id(bad, None), "");
         }
     }
 

@@ -1,6 +1,9 @@
 //! Email addresses as Japanese customers have them.
 
 use std::fmt;
+use std::str::FromStr;
+
+use crate::config::text_value;
 
 /// An address that mail can be sent to. Its `Debug` and `Display` are masked.
 ///
@@ -24,6 +27,16 @@ pub enum EmailError {
     #[error("has no valid domain after the @")]
     Domain,
 }
+
+impl FromStr for EmailAddress {
+    type Err = EmailError;
+
+    fn from_str(text: &str) -> Result<Self, EmailError> {
+        Self::parse(text)
+    }
+}
+
+text_value!(EmailAddress, "email-address");
 
 impl EmailAddress {
     /// Reads an address; white space around it is ignored.

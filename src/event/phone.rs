@@ -7,8 +7,11 @@
 //! are `0[6-9]0` followed by a digit from 1 to 9 and seven more; `0800` is toll-free.
 
 use std::fmt;
+use std::str::FromStr;
 
 use unicode_normalization::UnicodeNormalization;
+
+use crate::config::text_value;
 
 /// A valid phone number. Its `Debug` and `Display` are masked.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -50,6 +53,16 @@ pub enum PhoneError {
     #[error("is no number of the Japanese plan and has no country code")]
     Plan,
 }
+
+impl FromStr for PhoneNumber {
+    type Err = PhoneError;
+
+    fn from_str(text: &str) -> Result<Self, PhoneError> {
+        Self::parse(text)
+    }
+}
+
+text_value!(PhoneNumber, "phone-number");
 
 impl PhoneNumber {
     /// Reads a number in any form seen in the wild: separators, parentheses, full-width digits, every kind of

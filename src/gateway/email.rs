@@ -17,7 +17,7 @@ use serde::Deserialize;
 
 pub use self::dkim::DkimConfig;
 pub use self::mail::Mailbox;
-pub use self::relay_url::RelayUrl;
+pub use self::relay_url::{RelayUrl, Tls as RelayTls};
 pub use self::return_path::{ReturnPath, reference, reference_in};
 pub(super) use self::smtp::Relay;
 pub use self::status_code::StatusCode;

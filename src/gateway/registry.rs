@@ -98,24 +98,22 @@ impl Gateways {
 
     /// Each channel without a way out, and what is wrong with its gateways, in words.
     pub fn trouble(&self) -> Vec<String> {
-        let channels = [Channel::Sms, Channel::Email].into_iter();
-        let closed = channels.filter(|channel| {
-            let gateways = self.of(*channel);
-            !gateways.is_empty() && gateways.iter().all(Gateway::takes_nothing)
-        });
-        closed
-            .map(|channel| {
-                let each: Vec<String> = self.of(channel).iter().filter_map(Gateway::trouble).collect();
-                let gateways = self.of(channel).iter();
-                let drained = gateways.filter(|gateway| gateway.drained().is_some()).count();
-                let what = match drained {
-                    0 => "failing",
-                    _ if drained < each.len() => "failing or drained",
-                    _ => "drained",
-                };
-                format!("{}: every gateway is {what} ({})", channel.as_str(), each.join("; "))
-            })
-            .collect()
+        Channel::ALL.into_iter().filter_map(|channel| self.trouble_of(channel)).collect()
+    }
+
+    /// What is wrong with a channel's gateways, in words, while it has no way out.
+    pub fn trouble_of(&self, channel: Channel) -> Option<String> {
+        let gateways = self.of(channel);
+        if gateways.is_empty() || !gateways.iter().all(Gateway::takes_nothing) {
+            return None;
+        }
+        let each: Vec<String> = gateways.iter().filter_map(Gateway::trouble).collect();
+        let what = match gateways.iter().filter(|gateway| gateway.drained().is_some()).count() {
+            0 => "failing",
+            drained if drained < each.len() => "failing or drained",
+            _ => "drained",
+        };
+        Some(format!("{}: every gateway is {what} ({})", channel.as_str(), each.join("; ")))
     }
 
     /// No attempt at any of them takes longer.

@@ -69,6 +69,7 @@ impl SmsGateway {
         let request = self.wire.request(&Sms { phone, text, reference, now, valid_for, callback });
         let answer = self.client.ask(request, now).await?;
         let mut accepted = self.wire.read(&answer)?;
+        accepted.provider_id = accepted.provider_id.filter(|id| !vendor::holds_number(id, phone));
         accepted.segments = accepted.segments.or(u32::try_from(segments(text).segments).ok());
         Ok(accepted)
     }

@@ -210,6 +210,11 @@ impl Ledger {
         }
     }
 
+    /// Its writers have ended, so that nothing can ever be written again.
+    pub fn is_closed(&self) -> bool {
+        self.requests.is_closed()
+    }
+
     /// Every gateway's drain; some may be over.
     ///
     /// # Errors
@@ -223,7 +228,7 @@ impl Ledger {
 
     /// Why nothing can be written at the moment; `None` when all is well.
     pub fn trouble(&self) -> Option<String> {
-        if self.requests.is_closed() {
+        if self.is_closed() {
             return Some("its writer has ended; restart the worker".to_owned());
         }
         self.troubles.borrow().values().next().cloned()

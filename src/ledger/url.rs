@@ -50,6 +50,16 @@ impl FromStr for LedgerUrl {
     }
 }
 
+impl LedgerUrl {
+    /// Host and port of every database that is spoken to with TLS.
+    pub fn tls_places(&self) -> Vec<(String, u16)> {
+        match self {
+            Self::File(_) | Self::Memory => Vec::new(),
+            Self::Postgres(url) => url.tls_places(),
+        }
+    }
+}
+
 impl fmt::Display for LedgerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -4,63 +4,96 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use metrics::{counter, gauge};
-use tracing::{debug, error, info, warn};
+use tracing::{Level, debug, info};
 
 use super::notification::notification_counter;
+use super::trouble::{Trouble, say};
+use super::{ms, shown};
 use crate::dispatch::{DeadReason, Disposition, NotificationResult, Report};
 use crate::event::{Event, Lane};
 use crate::plan::{NoSms, sms_route};
 
-/// An event's way ended.
+/// An event's way ended: one line, at info where no line of a notification says it all.
 pub fn event_ended(report: &Report, took: Duration) {
-    let id = report.event_id.as_deref().unwrap_or("");
-    let (event_type, lane) = (report.event_type.as_str(), report.lane.as_str());
     let Some(result) = report.result() else {
-        return info!(event_id = id, event_type, lane, "left to the broker: stopping");
+        let (event_id, event_type) = (report.event_id.as_deref(), report.event_type.as_str());
+        return info!(event_id, event_type, lane = report.lane.as_str(), "left to the broker: stopping");
     };
+    counted(report, result);
+    match &report.disposition {
+        Disposition::Done => done(report, took),
+        Disposition::Retry { delay, .. } => retried(report, *delay, took),
+        Disposition::Dead { reason, detail } => dead(report, *reason, detail, took),
+        Disposition::Abandon => {}
+    }
+}
+
+fn counted(report: &Report, result: &'static str) {
     counter!("shirase_events_total", "type" => report.event_type.clone(), "result" => result).increment(1);
     if let Some(result) = not_planned(report) {
         let labels =
             [("type", report.event_type.clone()), ("channel", "none".into()), ("result", result.into())];
         counter!("shirase_notifications_total", &labels).increment(1);
     }
-    let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-    match &report.disposition {
-        Disposition::Dead { reason, detail } => {
-            given_up(report.lane, *reason);
-            warn!(
-                event_id = id,
-                event_type,
-                lane,
-                reason = reason.as_str(),
-                detail,
-                attempt = report.attempts,
-                ms,
-                "dead letter"
-            );
-        }
-        // While a gateway is left alone this happens to every event that needs it: its circuit has said so once.
-        Disposition::Retry { delay, .. } if report.waits_for_a_gateway() => {
-            debug!(event_id = id, event_type, lane, delay_s = delay.as_secs(), ms, "waits for a gateway");
-        }
-        Disposition::Retry { delay, .. } => {
-            info!(
-                event_id = id,
-                event_type,
-                lane,
-                attempt = report.attempts,
-                delay_s = delay.as_secs(),
-                ms,
-                "retry"
-            );
-        }
-        Disposition::Done => debug!(event_id = id, event_type, lane, muted = report.muted, ms, "done"),
-        Disposition::Abandon => {}
+    if let Disposition::Dead { reason, .. } = report.disposition {
+        given_up(report.lane, reason);
     }
     for notification in report.notifications.iter().filter(|one| one.result == NotificationResult::Duplicate)
     {
         notification_counter(&report.event_type, notification);
     }
+}
+
+/// What was told has a line a notification; that it was not to be told, or was told before, is said here.
+fn done(report: &Report, took: Duration) {
+    let result = match report {
+        Report { muted: true, .. } => "muted",
+        Report { duplicate: true, .. } => "duplicate",
+        _ => "done",
+    };
+    let (lane, (event_id, event_type, trace_id)) = (report.lane.as_str(), named(report));
+    let (attempt, template_version, ms) = (report.attempts, report.template_version.as_deref(), ms(took));
+    if report.muted || report.duplicate {
+        info!(event_id, event_type, trace_id, lane, result, attempt, template_version, ms, "done");
+    } else {
+        debug!(event_id, event_type, trace_id, lane, result, attempt, template_version, ms, "done");
+    }
+}
+
+fn retried(report: &Report, delay: Duration, took: Duration) {
+    let lane = Some(report.lane.as_str());
+    let (event_id, event_type, trace_id) = named(report);
+    let (attempt, retry_ms, ms) = (report.attempts, ms(delay), ms(took));
+    // While a gateway is left alone this happens to every event that needs it: its circuit has said so once.
+    if report.waits_for_a_gateway() {
+        return debug!(event_id, event_type, trace_id, lane, attempt, retry_ms, ms, "waits for a gateway");
+    }
+    let open = report.open();
+    let trouble = Trouble {
+        lane,
+        channel: open.map(|one| one.channel),
+        gateway: open.and_then(|one| one.gateway.clone()),
+        result: Some("retried"),
+        reason: open.and_then(|one| one.reason.clone()),
+        ..Trouble::new(Level::INFO, "retry")
+    };
+    say!(trouble, event_id, event_type, trace_id, attempt, retry_ms, ms);
+}
+
+fn dead(report: &Report, reason: DeadReason, detail: &str, took: Duration) {
+    let trouble = Trouble {
+        lane: Some(report.lane.as_str()),
+        result: Some("dead"),
+        reason: Some(reason.as_str().into()),
+        ..Trouble::new(Level::WARN, "dead letter")
+    };
+    let (event_id, event_type, trace_id) = named(report);
+    let (attempt, template_version, ms) = (report.attempts, report.template_version.as_deref(), ms(took));
+    say!(trouble, event_id, event_type, trace_id, detail, attempt, template_version, ms);
+}
+
+fn named(report: &Report) -> (Option<&str>, &str, Option<&str>) {
+    (report.event_id.as_deref(), report.event_type.as_str(), shown(&report.trace_id))
 }
 
 fn given_up(lane: Lane, reason: DeadReason) {
@@ -91,11 +124,13 @@ pub fn decoded(event: &Event, prefixes: &[String]) {
 pub fn event_panicked(lane: Lane) {
     counter!("shirase_events_total", "type" => "unknown", "result" => "dead").increment(1);
     given_up(lane, DeadReason::Internal);
-    error!(
-        lane = lane.as_str(),
-        reason = DeadReason::Internal.as_str(),
-        "dead letter: the worker panicked on an event"
-    );
+    let trouble = Trouble {
+        lane: Some(lane.as_str()),
+        result: Some("dead"),
+        reason: Some(DeadReason::Internal.as_str().into()),
+        ..Trouble::new(Level::ERROR, "dead letter: the worker panicked on an event")
+    };
+    say!(trouble);
 }
 
 /// An event was taken from or given back to a lane.

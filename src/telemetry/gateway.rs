@@ -4,6 +4,7 @@ use metrics::{counter, gauge, histogram};
 use tracing::{info, warn};
 
 use super::receipts;
+use super::trouble::over;
 use crate::drain::Drain;
 use crate::gateway::{Circuit, Gateway, Reason};
 use crate::plan::Channel;
@@ -60,7 +61,10 @@ pub fn circuit_changed(gateway: &str, channel: Channel, change: (Circuit, Circui
                 channel, reason, "circuit opened: the gateway is left alone but for a probe now and then"
             );
         }
-        (_, Circuit::Closed) => info!(gateway, channel, "circuit closed: the gateway works again"),
+        (_, Circuit::Closed) => {
+            over(|trouble| trouble.gateway.as_deref() == Some(gateway));
+            info!(gateway, channel, "circuit closed: the gateway works again");
+        }
         (Circuit::HalfOpen | Circuit::Open, Circuit::HalfOpen | Circuit::Open) => {}
     }
 }

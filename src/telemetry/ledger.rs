@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
-use tracing::{error, info, warn};
+use tracing::{Level, warn};
 
+use super::shown;
+use super::trouble::{Trouble, say};
 use crate::event::Event;
 use crate::ledger::{Attempt, UnknownAttempt};
 use crate::plan::Notification;
@@ -23,13 +25,15 @@ pub fn ledger_committed(took: Duration) {
 /// The ledger cannot be written: nothing is sent until it can.
 pub fn ledger_in_trouble(detail: &str) {
     gauge!("shirase_ledger_up").set(0.0);
-    error!(detail, "the ledger cannot be written; nothing is sent or acknowledged until it can");
+    let what = "the ledger cannot be written; nothing is sent or acknowledged until it can";
+    let trouble = Trouble { detail: Some(detail.to_owned()), ..Trouble::new(Level::ERROR, what) };
+    say!(trouble, detail);
 }
 
 /// The ledger can be written again.
 pub fn ledger_recovered() {
     gauge!("shirase_ledger_up").set(1.0);
-    info!("the ledger can be written again");
+    say!(Trouble::new(Level::INFO, "the ledger can be written again"));
 }
 
 /// A claim was taken over from a crashed or stuck attempt: whether that was accepted nobody knows, and what is done now is
@@ -45,16 +49,22 @@ pub fn claim_taken_over(event: &Event, notification: &Notification, unknown: Opt
         ("reason", Attempt::LOST.to_owned()),
     ];
     counter!("shirase_attempts_total", &labels).increment(1);
-    let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
-    warn!(event_id, event_type, target_name, gateway, "taken over after an attempt without an answer");
+    let (event_id, event_type, trace_id) = (event.id.as_str(), event.kind.name.as_str(), event.trace_id());
+    let (trace_id, gateway) = (shown(&trace_id), shown(&gateway));
+    warn!(
+        event_id,
+        event_type, trace_id, channel, target_name, gateway, "taken over after an attempt without an answer"
+    );
 }
 
 /// Our claim had been taken over before we could settle it.
 pub fn fenced_out(event: &Event, notification: &Notification) {
-    let (event_id, event_type) = (event.id.as_str(), event.kind.name.as_str());
+    let (event_id, event_type, trace_id) = (event.id.as_str(), event.kind.name.as_str(), event.trace_id());
+    let trace_id = shown(&trace_id);
     warn!(
         event_id,
         event_type,
+        trace_id,
         target_name = notification.target(),
         "settlement fenced out: another worker has the claim"
     );

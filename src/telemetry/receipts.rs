@@ -1,8 +1,9 @@
 //! What gateways and the mail system say later of a message.
 
 use metrics::counter;
-use tracing::{debug, error, info, warn};
+use tracing::{Level, debug, error, info, warn};
 
+use super::trouble::{Trouble, say};
 use crate::gateway::receipt::{CallbackError, Loss, Report, Status};
 use crate::ledger::ReceiptAnswer;
 
@@ -28,7 +29,7 @@ pub(super) fn series(gateway: &str) {
 
 /// A receipt is written down, or says nothing that is not known.
 pub fn receipt_taken(gateway: Option<&str>, report: &Report, answer: &ReceiptAnswer) {
-    let (gateway, code) = (gateway.unwrap_or(BOUNCE), report.code.as_deref().unwrap_or(""));
+    let (gateway, code) = (gateway.unwrap_or(BOUNCE), report.code.as_deref());
     let event_id = match answer {
         ReceiptAnswer::Stale => return receipt_counter(gateway, "stale"),
         ReceiptAnswer::Stranger => return receipt_counter(gateway, "stranger"),
@@ -53,7 +54,12 @@ pub fn receipt_taken(gateway: Option<&str>, report: &Report, answer: &ReceiptAns
 /// A callback was not used.
 pub fn receipt_refused(gateway: &str, error: CallbackError) {
     receipt_counter(gateway, error.as_str());
-    warn!(gateway, reason = error.as_str(), detail = %error, "callback refused");
+    let trouble = Trouble {
+        gateway: Some(gateway.to_owned()),
+        reason: Some(error.as_str().into()),
+        ..Trouble::new(Level::WARN, "callback refused")
+    };
+    say!(trouble, detail = %error);
 }
 
 /// A callback was answered before it could be written down: its sender is asked to bring it again.

@@ -100,6 +100,22 @@ pub const METRICS: &[Metric] = &[
         "Events that wait for a retry, by lane and step of the schedule in seconds, as the broker says",
     ),
     gauge("shirase_dead_waiting", &[], "Letters in the dead-letter queue, as the broker says"),
+    counter("shirase_canary_total", &["result"], "Canaries by result: sent, unsent, accepted, failed"),
+    gauge(
+        "shirase_canary_round_trip_seconds",
+        &[],
+        "Seconds from the last accepted canary's time to its acceptance",
+    ),
+    gauge(
+        "shirase_canary_last_accepted_timestamp_seconds",
+        &[],
+        "Unix time at which this worker last saw a canary accepted; its own start until then",
+    ),
+    gauge(
+        "shirase_certificate_not_after_seconds",
+        &["peer"],
+        "Unix time at which the certificate ends that a gateway, the broker or the ledger's database shows",
+    ),
     counter("shirase_broker_connections_total", &["role", "result"], "Broker connections by role and result"),
     counter(
         "shirase_receipts_total",
@@ -118,6 +134,11 @@ pub const METRICS: &[Metric] = &[
     ),
     at_scrape("shirase_template_version", &["version"], "The version of the templates in use"),
     at_scrape("shirase_template_refused", &[], "The templates on disk have a mistake and are not in use"),
+    counter(
+        "shirase_spans_total",
+        &["result"],
+        "Spans of traces by result: exported, dropped (the queue was full, or the collector did not take them)",
+    ),
     counter("shirase_claims_taken_over_total", &[], "Claims of a crashed or stuck attempt taken over"),
     counter(
         "shirase_console_actions_total",

@@ -61,9 +61,11 @@ pub fn catalog_loaded(catalog: &Catalog) {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
     use crate::assets::Files;
-    use crate::telemetry::{METRICS, Metric, metrics_builder};
+    use crate::telemetry::{METRICS, Metric, canary_configured, certificate_seen, metrics_builder};
 
     fn page() -> String {
         let recorder = metrics_builder().expect("every histogram has buckets").build_recorder();
@@ -71,6 +73,8 @@ mod tests {
         metrics::with_local_recorder(&recorder, || {
             everywhere();
             catalog_loaded(&catalog);
+            canary_configured(Timestamp::UNIX_EPOCH);
+            certificate_seen("primary", Timestamp::UNIX_EPOCH);
         });
         recorder.handle().render()
     }

@@ -14,7 +14,7 @@ pub fn wording_watched(dir: &str, version: &str, by_itself: bool) {
         counter!("shirase_template_reloads_total", "result" => result.as_str()).absolute(0);
     }
     let when = if by_itself { "on change and on SIGHUP" } else { "on SIGHUP" };
-    info!(dir, version, when, "templates are reloaded");
+    info!(dir, template_version = version, when, "templates are reloaded");
 }
 
 /// The folder of templates was read anew.
@@ -22,12 +22,17 @@ pub fn wording_reloaded(reload: &Reload, in_use: &str) {
     counter!("shirase_template_reloads_total", "result" => reload.result().as_str()).increment(1);
     match reload {
         Reload::Loaded { version, before, warnings } => {
-            info!(version, before, warnings, "templates loaded: in use from now on");
+            info!(
+                template_version = version,
+                version_before = before,
+                warnings,
+                "templates loaded: in use from now on"
+            );
         }
         Reload::Unchanged { put_back: true } => {
-            info!(version = in_use, "templates put back as they were: nothing is refused any more");
+            info!(template_version = in_use, "templates put back as they were: nothing is refused any more");
         }
-        Reload::Unchanged { put_back: false } => debug!(version = in_use, "templates unchanged"),
+        Reload::Unchanged { put_back: false } => debug!(template_version = in_use, "templates unchanged"),
         Reload::Refused(refusal) | Reload::RefusedStill(refusal) => wording_refused(refusal, in_use),
     }
 }
@@ -39,8 +44,8 @@ fn wording_refused(refusal: &Refusal, in_use: &str) {
         Why::Unreadable(_) | Why::Panicked => &[],
     };
     warn!(
-        in_use,
-        version = refusal.version,
+        template_version = in_use,
+        refused_version = refusal.version,
         mistakes = findings.len(),
         detail = refusal.in_a_line(),
         "templates refused: sending goes on with the set in use"

@@ -1,4 +1,4 @@
-//! End to end: the shipped binary against real servers (RabbitMQ, PostgreSQL, Postfix), a real browser (Chromium) and gateways on loopback.
+//! End to end: the shipped binary against real servers (RabbitMQ, PostgreSQL, Postfix, Prometheus), a real browser (Chromium) and gateways on loopback.
 //!
 //! Each file is one topic, each test's name a promise. Every test has a prefix, an exchange and ports of its own, so
 //! they share a broker node; those that hurt the node start one of their own.
@@ -20,9 +20,12 @@ mod wording;
 mod answers;
 mod bad_input;
 mod broker_faults;
+mod canary;
 mod check;
 mod dead;
 mod deleted_queues;
+mod depth;
+mod drain;
 mod duplicates;
 mod email;
 mod examples;
@@ -34,14 +37,19 @@ mod modes;
 mod outage;
 mod postfix;
 mod postgres;
+mod privacy;
+mod prometheus;
 mod publish;
 mod receipts;
 mod reload;
 mod replay;
 mod retry;
+#[path = "../support/script.rs"]
+mod script;
 mod servers;
 mod stop;
 mod tls;
 mod topology;
 mod trace;
+mod traces;
 mod workbench;

@@ -1,18 +1,19 @@
 //! HTTPS gateways with certificates made on the spot: a private authority is trusted where it is configured and nowhere else,
-//! and what is wrong with a certificate is said with host and mend.
+//! and what is wrong with a certificate is said with host and mend. And a look at the end of any.
 
-use std::io::{Read, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use shirase::certificate::{LookError, Opening, Place, not_after};
 use shirase::gateway::{Class, Gateway, Reason};
 
 use crate::gateways::{REFERENCE, send_sms};
 use crate::house;
-use crate::script::Smtp;
+use crate::script::{Reply, Smtp};
 use crate::support::Scratch;
 
 /// An authority of the test's own.
@@ -32,6 +33,16 @@ impl Authority {
 
     /// A server for one request a connection, whose certificate is for `name` after a change. Its port.
     fn server(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> u16 {
+        self.server_after(name, change, |_| Ok(()))
+    }
+
+    /// The same, with something said in the clear before TLS begins.
+    fn server_after(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+        opening: impl Fn(&mut TcpStream) -> std::io::Result<()> + Send + 'static,
+    ) -> u16 {
         house::provide_tls();
         let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         change(&mut params);
@@ -49,7 +60,10 @@ impl Authority {
             for stream in listener.incoming() {
                 let connection = ServerConnection::new(Arc::clone(&config)).expect("a configuration");
                 // A client that refuses the certificate leaves: some tests want it.
-                let _ = stream.and_then(|stream| serve(&mut StreamOwned::new(connection, stream)));
+                let _ = stream.and_then(|mut stream| {
+                    opening(&mut stream)?;
+                    serve(&mut StreamOwned::new(connection, stream))
+                });
             }
         });
         port
@@ -120,4 +134,70 @@ async fn a_server_without_tls_is_named_as_that() {
     let failure = send_sms(&gateway("127.0.0.1", plain.port, None)).await.expect_err("no TLS");
     assert_eq!((failure.class, failure.reason), (Class::Retryable, Reason::Tls), "{failure}");
     assert_eq!(failure.detail, "TLS: what 127.0.0.1 answers is no TLS; check port and scheme");
+}
+
+/// When the certificate at a port of this machine ends, as a look sees it.
+async fn look(host: &str, port: u16, opening: Opening) -> Result<String, LookError> {
+    let place = Place { host: host.to_owned(), port, opening };
+    not_after(&place).await.map(|end| end.to_string())
+}
+
+#[tokio::test]
+async fn a_look_sees_when_a_certificate_ends_be_it_expired_a_strangers_or_for_another_name() {
+    let authority = Authority::new();
+    let end = |year| move |params: &mut CertificateParams| params.not_after = date_time_ymd(year, 5, 1);
+    for (name, host, year) in [
+        ("localhost", "localhost", 2031),
+        ("sms.example.jp", "127.0.0.1", 2031),
+        ("localhost", "localhost", 2024),
+    ] {
+        let port = authority.server(name, end(year));
+        let seen = look(host, port, Opening::None).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(seen, format!("{year}-05-01T00:00:00Z"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_asks_relays_and_databases_for_tls_in_their_own_words() {
+    let authority = Authority::new();
+    let end = |params: &mut CertificateParams| params.not_after = date_time_ymd(2031, 5, 1);
+    let relay = authority.server_after("localhost", end, |stream| {
+        let mut lines = BufReader::new(stream.try_clone()?).lines();
+        let mut asked = |reply: &str, expected: &str| {
+            stream.write_all(reply.as_bytes())?;
+            let line = lines.next().transpose()?;
+            assert_eq!(line.as_deref(), Some(expected), "after {reply}");
+            std::io::Result::Ok(())
+        };
+        asked("220-relay\r\n220 ready\r\n", "EHLO worker.example.jp")?;
+        asked("250-relay\r\n250-STARTTLS\r\n250 SIZE\r\n", "STARTTLS")?;
+        stream.write_all(b"220 go ahead\r\n")
+    });
+    let database = authority.server_after("localhost", end, |stream| {
+        let mut asked = [0; 8];
+        stream.read_exact(&mut asked)?;
+        assert_eq!(asked, [0, 0, 0, 8, 4, 210, 22, 47]);
+        stream.write_all(b"S")
+    });
+    let start_tls = Opening::StartTls { client_name: "worker.example.jp".to_owned() };
+    for (port, opening) in [(relay, start_tls), (database, Opening::Postgres)] {
+        let seen = look("localhost", port, opening).await.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(seen, "2031-05-01T00:00:00Z");
+    }
+}
+
+#[tokio::test]
+async fn a_look_at_somebody_without_tls_sees_nothing_and_repeats_nothing() {
+    let start_tls = || Opening::StartTls { client_name: "worker.example.jp".to_owned() };
+    let plain = Smtp::start(|_, _, _| None).await;
+    let refuses = Smtp::start(|_, _, _| Some(Reply::Say("554 sEcReT\r\n".into()))).await;
+    for (port, opening) in [
+        (plain.port, Opening::None),
+        (plain.port, start_tls()),
+        (refuses.port, start_tls()),
+        (plain.port, Opening::Postgres),
+    ] {
+        let error = look("localhost", port, opening.clone()).await.expect_err("no TLS");
+        assert!(!error.to_string().contains("sEcReT"), "{opening:?}: {error}");
+    }
 }

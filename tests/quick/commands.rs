@@ -15,11 +15,12 @@ use shirase::assets::EMBEDDED;
 
 use crate::house::{self, CATALOG, Desk, Findings, Ran, RunningSandbox};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "run", "demo", "init", "check", "preview", "explain", "validate", "asyncapi", "publish", "trace", "dead",
-    "bounce", "sandbox",
+    "bounce", "sandbox", "gateway",
 ];
 const DEAD_COMMANDS: [&str; 4] = ["list", "show", "replay", "drop"];
+const GATEWAY_COMMANDS: [&str; 3] = ["list", "drain", "resume"];
 
 /// A desk with a house of its own in it, which is also its working directory.
 fn desk_with_house() -> Desk {
@@ -90,10 +91,13 @@ fn every_command_helps_a_newcomer() {
             "{command}\n{}",
             top.out
         );
-        assert_helps(&desk, &[command], !["init", "sandbox", "dead"].contains(&command));
+        assert_helps(&desk, &[command], !["init", "sandbox", "dead", "gateway"].contains(&command));
     }
     for command in DEAD_COMMANDS {
         assert_helps(&desk, &["dead", command], true);
+    }
+    for command in GATEWAY_COMMANDS {
+        assert_helps(&desk, &["gateway", command], true);
     }
     assert_contains(&desk.run(&["--version"]).expect(0).out, &[env!("CARGO_PKG_VERSION")]);
     assert_contains(&desk.run(&[]).expect(2).err, &["Usage: shirase"]);

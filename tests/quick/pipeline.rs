@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use shirase::assets::{EMBEDDED, Files};
+use shirase::canary::Canary;
 use shirase::clock::{Clock, Steady};
 use shirase::config::{Config, Span};
 use shirase::dispatch::{
@@ -21,6 +22,7 @@ use shirase::gateway::{GatewayUrl, Gateways, HttpGatewayConfig, OnUnknown, SmsGa
 use shirase::ledger::{Fate, Ledger, MessageName, Receipt, ReceiptAnswer};
 use shirase::sandbox::{Sandbox, SmsFault};
 use shirase::template::TemplateSet;
+use shirase::traces::Traces;
 use shirase::wording::Wording;
 
 use crate::house::{self, Findings};
@@ -60,6 +62,7 @@ pub async fn world_with(
     config.retry.schedule = vec![Span::seconds(5), Span::seconds(30)];
     change(&mut config);
     let receipts = config.receipts.public_url.as_ref().map(GatewayUrl::url);
+    let canary = config.canary.as_ref().map(|canary| Canary::new(canary, &house::CATALOG));
     let dispatcher = Dispatcher {
         catalog: house::CATALOG.clone(),
         templates: Arc::new(Wording::new(templates)),
@@ -74,6 +77,12 @@ pub async fn world_with(
         fallback_after: config.retry.fallback_after.0,
         keep_for: Duration::from_secs(3600),
         underway: Underway::default(),
+        canary: canary.map(|canary| canary.unwrap_or_else(|error| panic!("{error}"))),
+        traces: config
+            .traces
+            .as_ref()
+            .map(|traces| Traces::start(traces).expect("a client"))
+            .unwrap_or_default(),
     };
     World { dispatcher: Arc::new(dispatcher), sandbox, hands: Hands::default() }
 }

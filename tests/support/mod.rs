@@ -4,6 +4,8 @@
 //! - [`RabbitCluster`]: three such nodes that are one broker
 //! - [`Postfix`]: an SMTP relay that keeps every mail in a maildir, for tests to read back
 //! - [`Postgres`]: a database server, with TLS if need be
+//! - [`Collector`]: an OpenTelemetry collector that remembers the spans that it was sent
+//! - [`Prometheus`]: one that scrapes a worker and evaluates the shipped rules, twenty times as fast
 //! - [`Browser`]: a Chromium without a window, over WebDriver
 //! - [`Authority`]: certificates made on the spot
 //! - [`DkimKey`], [`dkim_verifies`]: keys as a house makes them, and a verifier that is not ours
@@ -20,12 +22,14 @@
 
 pub mod browser;
 mod certificates;
+mod collector;
 mod dkim;
 mod guard;
 mod http;
 mod ports;
 mod postfix;
 mod postgres;
+mod prometheus;
 mod rabbitmq;
 mod rabbitmq_cluster;
 mod rabbitmq_home;
@@ -37,12 +41,14 @@ mod worker;
 
 pub use browser::Browser;
 pub use certificates::Authority;
+pub use collector::{Collector, Mood, Seen};
 pub use dkim::{DkimKey, dkim_verifies};
 pub use guard::Guard;
 pub use http::{http_get, http_post, http_raw, http_request, try_http_get};
 pub use ports::free_port;
 pub use postfix::{Bounced, PASSWORD, Postfix, Submission, USER};
 pub use postgres::Postgres;
+pub use prometheus::{Firing, Prometheus};
 pub use rabbitmq::RabbitMq;
 pub use rabbitmq_cluster::RabbitCluster;
 pub use scratch::Scratch;

@@ -84,7 +84,7 @@ impl Resume {
 
 /// `USER@HOST`: of whoever called sudo, because "root" says nothing.
 fn caller() -> String {
-    let variables: Vec<(String, String)> = process_environment().into_iter().collect();
+    let variables: Vec<(String, String)> = process_environment().collect();
     let user = ["SUDO_USER", "USER", "LOGNAME"].into_iter().find_map(|name| {
         let of = |(other, value): &&(String, String)| other == name && !value.is_empty();
         variables.iter().find(of).map(|(_, value)| value.clone())

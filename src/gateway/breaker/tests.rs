@@ -137,6 +137,33 @@ fn what_says_nothing_against_the_gateway_never_opens_it() {
     }
 }
 
+#[test]
+fn a_drained_gateway_is_not_asked_until_the_drain_is_over_or_ended_and_what_is_on_its_way_counts() {
+    let mut watch = Watch::new(BreakerConfig::default());
+    let on_its_way = watch.go();
+    watch.breaker.drain(Some(watch.now + Duration::from_secs(8)));
+    assert_eq!(watch.ask(), Asked::Refused(Refusal::Drained { wait: Duration::from_secs(5) }));
+    watch.after(5_000);
+    assert_eq!(watch.ask(), Asked::Refused(Refusal::Drained { wait: Duration::from_secs(3) }));
+    watch.ends(on_its_way, FAULT);
+    assert_eq!((watch.breaker.row, watch.breaker.circuit()), (1, Circuit::Closed));
+    watch.after(3_000).try_one(Sign::Answered);
+
+    watch.breaker.drain(Some(watch.now + Duration::from_secs(3600)));
+    assert_eq!(watch.wait(), Some(5), "it may be resumed at any moment");
+    watch.breaker.drain(None);
+    watch.try_one(Sign::Answered);
+}
+
+#[test]
+fn a_gateway_that_was_drained_while_it_failed_is_probed_when_the_drain_ends() {
+    let mut watch = opened();
+    watch.breaker.drain(Some(watch.now + Duration::from_secs(60)));
+    assert!(watch.after(59_000).at_once().is_empty(), "no probe either");
+    assert_eq!(watch.after(1_000).at_once().len(), 1);
+    assert_eq!(watch.breaker.circuit(), Circuit::HalfOpen);
+}
+
 /// With ten attempts a second, and a timeout of ten seconds that has not been reached by then.
 #[test]
 fn a_gateway_that_hangs_is_found_out_in_less_than_ten_seconds() {

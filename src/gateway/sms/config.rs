@@ -9,10 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::super::{Balance, BreakerConfig, Failure, OnUnknown, default_unknown_wait, default_weight};
 use super::http::HttpGatewayConfig;
-use super::infobip::InfobipConfig;
+use super::infobip::{self, InfobipConfig};
 use super::text::Repertoire;
-use super::twilio::TwilioConfig;
-use super::vonage::VonageConfig;
+use super::twilio::{self, TwilioConfig};
+use super::vonage::{self, VonageConfig};
 use crate::config::{Secret, Span};
 use crate::template::{Segments, segments};
 
@@ -133,6 +133,17 @@ impl SmsGatewayConfig {
     /// Why it cannot carry the text.
     pub fn size(&self, text: &str) -> Result<Segments, Failure> {
         self.common.repertoire().fit(text).map(|text| segments(&text))
+    }
+
+    /// Where it is asked: the configured URL, or the vendor's own.
+    pub fn url(&self) -> &str {
+        let (url, own) = match &self.kind {
+            KindConfig::Http(kind) => (Some(&kind.url), ""),
+            KindConfig::Twilio(kind) => (kind.url.as_ref(), twilio::URL),
+            KindConfig::Vonage(kind) => (kind.url.as_ref(), vonage::URL),
+            KindConfig::Infobip(kind) => (kind.url.as_ref(), infobip::URL),
+        };
+        url.map_or(own, |url| url.url().as_str())
     }
 
     /// What one key alone cannot show: keys below the gateway's, and what is wrong with them.

@@ -25,7 +25,7 @@ use super::vendor::{self, Codes, Meaning};
 use super::wire::{Answer, Body, Request, Sms, Wire, authorization};
 use crate::config::Secret;
 
-const URL: &str = "https://api.infobip.com";
+pub(super) const URL: &str = "https://api.infobip.com";
 
 /// `validityPeriod` in seconds: 48 hours at most, by the send endpoint's page.
 const MAX_VALIDITY: u64 = 48 * 3600;

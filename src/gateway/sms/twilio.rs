@@ -28,7 +28,7 @@ use super::vendor::{self, Codes, Meaning};
 use super::wire::{Answer, Body, Request, Sms, Wire};
 use crate::config::Secret;
 
-const URL: &str = "https://api.twilio.com";
+pub(super) const URL: &str = "https://api.twilio.com";
 
 /// `ValidityPeriod` in seconds: error 90007 (<https://www.twilio.com/docs/api/errors/90007>).
 const MAX_VALIDITY: u64 = 36_000;

@@ -10,6 +10,7 @@ use super::super::receipt::{Loss, Report, Status, Which};
 use super::super::{Accepted, Class, Failure, Reason};
 use super::url::GatewayUrl;
 use super::wire::{Answer, authorization};
+use crate::event::PhoneNumber;
 
 /// What a vendor's code says, in an answer and in a receipt alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,10 +127,21 @@ pub(super) fn code(value: &Value) -> Option<String> {
     fits.then_some(text)
 }
 
-/// A vendor's id of a message: at most 200 bytes, which a database and a terminal take.
+/// A vendor's id of a message: one word of at most 200 ASCII characters. Whatever else stands there may be the message
+/// itself, said back.
 pub(super) fn id(text: &str) -> Option<String> {
-    let fits = (1..=200).contains(&text.len()) && !text.chars().any(char::is_control);
+    let fits = (1..=200).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic());
     fits.then(|| text.to_owned())
+}
+
+/// Whether an id holds the number that the message went to, however it is written there: then it is personal, and no id.
+pub(super) fn holds_number(id: &str, phone: &PhoneNumber) -> bool {
+    let digits: String = id.chars().filter(char::is_ascii_digit).collect();
+    let international = phone.e164_digits();
+    let subscriber = phone.national();
+    [international.as_str(), subscriber.trim_start_matches(['0', '+'])]
+        .iter()
+        .any(|number| digits.contains(number))
 }
 
 /// A count of segments, as a number or as text. Zero: the vendor does not know yet.
@@ -213,10 +225,10 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_bounded_text() {
+    fn an_id_is_one_bounded_word() {
         assert_eq!(id("SM1").as_deref(), Some("SM1"));
         assert_eq!(id(&"x".repeat(200)).map(|id| id.len()), Some(200));
-        for text in ["", "a\u{0}b", "a\nb", &"x".repeat(201)] {
+        for text in ["", "a\u{0}b", "a\nb", "to 090", "番号", &"x".repeat(201)] {
             assert_eq!(id(text), None, "{text}");
         }
     }
@@ -267,6 +279,17 @@ mod tests {
             (Class::Unknown, 500, false),
         ] {
             assert_eq!(probed(failed(class), status).is_ok(), good, "{class:?} {status}");
+        }
+    }
+
+    #[test]
+    fn an_id_that_holds_the_number_is_found_however_it_is_written() {
+        let phone = PhoneNumber::parse("090-1234-5678").expect("valid");
+        for id in ["09012345678", "+819012345678", "to:090-1234-5678/1", "819012345678.1"] {
+            assert!(holds_number(id, &phone), "{id}");
+        }
+        for id in ["SM0123", "9012345", "id-1"] {
+            assert!(!holds_number(id, &phone), "{id}");
         }
     }
 

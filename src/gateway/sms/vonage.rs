@@ -27,7 +27,7 @@ use super::vendor::{self, Codes, Meaning};
 use super::wire::{Answer, Body, Request, Sms, Wire, authorization};
 use crate::config::Secret;
 
-const URL: &str = "https://api.nexmo.com";
+pub(super) const URL: &str = "https://api.nexmo.com";
 
 /// `ttl` in seconds: what Vonage's SMS takes (<https://developer.vonage.com/en/api/sms>, there in milliseconds).
 const TTL: (u64, u64) = (20, 604_800);

@@ -77,6 +77,26 @@ impl FromStr for PostgresUrl {
     }
 }
 
+impl PostgresUrl {
+    /// Host and port of every database that is spoken to with TLS.
+    pub fn tls_places(&self) -> Vec<(String, u16)> {
+        if self.config.get_ssl_mode() == SslMode::Disable {
+            return Vec::new();
+        }
+        let tcp = |(index, host): (usize, &Host)| match host {
+            Host::Tcp(name) => Some((name.clone(), port(&self.config, index))),
+            Host::Unix(_) => None,
+        };
+        self.config.get_hosts().iter().enumerate().filter_map(tcp).collect()
+    }
+}
+
+/// The port of one of the hosts.
+fn port(config: &Config, index: usize) -> u16 {
+    let ports = config.get_ports();
+    ports.get(index).or(ports.first()).copied().unwrap_or(5432)
+}
+
 /// Loopback, or a socket in the file system: nobody is between.
 fn is_local(config: &Config) -> bool {
     config.get_hosts().iter().all(|host| match host {
@@ -89,9 +109,8 @@ fn is_local(config: &Config) -> bool {
 
 impl fmt::Display for PostgresUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ports = self.config.get_ports();
         let host = |(index, host): (usize, &Host)| {
-            let port = ports.get(index).or(ports.first()).copied().unwrap_or(5432);
+            let port = port(&self.config, index);
             match host {
                 Host::Tcp(name) => format!("{name}:{port}"),
                 Host::Unix(path) => path.display().to_string(),

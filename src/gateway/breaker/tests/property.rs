@@ -13,6 +13,7 @@ enum Step {
     End(prop::sample::Index, u8),
     Drop(prop::sample::Index),
     Look,
+    Drain(Option<u64>),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -22,6 +23,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (any::<prop::sample::Index>(), 0_u8..6).prop_map(|(which, sign)| Step::End(which, sign)),
         1 => any::<prop::sample::Index>().prop_map(Step::Drop),
         1 => Just(Step::Look),
+        1 => prop::option::of(0_u64..8_000).prop_map(Step::Drain),
     ];
     prop::collection::vec(step, 0..200)
 }
@@ -43,6 +45,10 @@ fn apply(watch: &mut Watch, flying: &mut BTreeSet<Ticket>, step: Step) -> Result
     match step {
         Step::Pass(millis) => drop(watch.after(millis)),
         Step::Look => drop(watch.look()),
+        Step::Drain(millis) => {
+            let until = millis.map(|millis| watch.now + Duration::from_millis(millis));
+            watch.breaker.drain(until);
+        }
         Step::Ask => {
             let (refused, circuit) = (watch.breaker.refusal(watch.now), watch.breaker.circuit());
             let asked = watch.ask();

@@ -1,5 +1,7 @@
 //! Servers that do as a test's script says, faults included.
 
+#![allow(dead_code, reason = "several test binaries share it and each uses a part of it")]
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
