@@ -2,7 +2,6 @@
 //!
 //! - `snapshots`: every message of every example, and what holds for all of them
 //! - `commands`, `demo`: the shipped binary, from an empty folder
-//! - `certificates`: HTTPS gateways with a private authority
 //! - `console`: the page for whoever is on call, its answers, and who may see and do what
 //! - `certificates`: HTTPS gateways with a private authority, and a look at the end of whatever certificate is shown
 //! - `canary`: the event that a worker sends itself, and where it counts
