@@ -166,10 +166,7 @@ fn only_this_machine_and_tokens_read_and_only_a_token_with_that_scope_acts() {
     let rebound = running.ask_host("evil.example.com", "GET", "/console/search?event=e-1", "", "");
     assert_eq!(rebound.code(), unknown, "another name that leads to this machine");
     let log = running.log();
-    assert!(
-        log.contains("an action without the right to act") && log.contains("\"who\":\"reader\""),
-        "{log}"
-    );
+    assert!(log.contains("an action without the right to act") && log.contains("\"by\":\"reader\""), "{log}");
     assert!(!log.contains("0123456789abcdef\""), "a token is in {log}");
 }
 
@@ -326,10 +323,10 @@ fn a_gateway_is_drained_and_resumed_by_whoever_may_act_and_the_log_says_who_and_
         log.lines().find(|line| line.contains("console: acted") && line.contains("\"result\":\"done\""));
     let line = line.unwrap_or_else(|| panic!("{log}"));
     for part in [
-        "\"who\":\"oncall\"",
+        "\"by\":\"oncall\"",
         "\"from\":\"127.0.0.1\"",
         "\"action\":\"drain\"",
-        "\"what\":\"primary\"",
+        "\"gateway\":\"primary\"",
         "業者の保守",
     ] {
         assert!(line.contains(part), "{part} is not in {line}");

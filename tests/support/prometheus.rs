@@ -48,9 +48,8 @@ impl Prometheus {
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         command.stderr(log.try_clone().expect("a second handle")).stdout(log);
         let server = Guard::start(&scratch, &mut command);
-        let ready = within(START, || {
-            try_http_get(port, "/-/ready").ok().filter(|(status, _)| *status == 200)
-        });
+        let ready =
+            within(START, || try_http_get(port, "/-/ready").ok().filter(|(status, _)| *status == 200));
         assert!(ready.is_some(), "Prometheus is not ready:\n{}", scratch.read("log"));
         Self { port, _server: server, _scratch: scratch }
     }
@@ -81,7 +80,9 @@ impl Prometheus {
         let found = self.query(promql).unwrap_or_else(|error| panic!("{promql}: {error}"));
         let labels = |series: &Value| {
             let labels = series["metric"].as_object().into_iter().flatten();
-            labels.map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned())).collect()
+            labels
+                .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+                .collect()
         };
         found.iter().map(labels).collect()
     }
@@ -120,6 +121,7 @@ fn milliseconds(word: &str) -> Option<u64> {
 #[test]
 fn lengths_of_time_are_shortened_and_nothing_else() {
     let text = "for: 5m\nexpr: shirase:x:increase5m > 14.4 * sum(rate(a{le=\"5\"}[1h])) and up offset 1w";
-    let fast = "for: 15000ms\nexpr: shirase:x:increase5m > 14.4 * sum(rate(a{le=\"5\"}[180000ms])) and up offset 1w";
+    let fast =
+        "for: 15000ms\nexpr: shirase:x:increase5m > 14.4 * sum(rate(a{le=\"5\"}[180000ms])) and up offset 1w";
     assert_eq!(faster(text), fast);
 }

@@ -15,7 +15,7 @@ use super::super::reason::Reason;
 use super::super::refusal::Refusal;
 use super::{Turn, open};
 use crate::dead::{Found, Look, Outcome, put_back};
-use crate::telemetry::{ConsoleAction, ConsoleActor, ConsoleResult, console_acted};
+use crate::telemetry::{ConsoleAction, ConsoleActor, ConsoleObject, ConsoleResult, console_acted};
 
 /// Letters of one request.
 const MOST: usize = 500;
@@ -160,9 +160,9 @@ impl Errand {
             GONE => ConsoleResult::Refused,
             _ => ConsoleResult::Done,
         };
-        let actor = ConsoleActor { who: &self.actor.who, from: self.actor.from, why: self.reason.as_str() };
-        let what = row.event_id.clone().unwrap_or_else(|| row.key.to_string());
-        console_acted(actor, self.action, &what, result, row.why.as_deref());
+        let (by, from, reason) = (self.actor.who.as_str(), self.actor.from, Some(self.reason.as_str()));
+        let letter = ConsoleObject::Letter(row.event_id.as_deref());
+        console_acted(ConsoleActor { by, from, reason }, self.action, letter, result, row.why.as_deref());
     }
 }
 
