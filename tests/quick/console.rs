@@ -83,7 +83,11 @@ impl Running {
     #[track_caller]
     fn ask_host(&self, host: &str, method: &str, path: &str, headers: &str, body: &str) -> Answer {
         let length = body.len();
-        let json = if method == "POST" { "Content-Type: application/json\r\n" } else { "" };
+        let json = if method == "POST" && !headers.contains("Content-Type") {
+            "Content-Type: application/json\r\n"
+        } else {
+            ""
+        };
         let request = format!(
             "{method} {path} HTTP/1.0\r\nHost: {host}\r\n{json}{headers}Content-Length: {length}\r\n\r\n{body}"
         );
