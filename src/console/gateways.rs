@@ -15,7 +15,7 @@ use crate::config::Span;
 use crate::drain::{Drain, DrainRefusal, DrainRequest, Way};
 use crate::gateway::Gateways;
 use crate::ledger::{ControlError, Controls, LedgerUrl};
-use crate::telemetry::{ConsoleAction, ConsoleActor, ConsoleResult, console_acted};
+use crate::telemetry::{ConsoleAction, ConsoleActor, ConsoleObject, ConsoleResult, console_acted};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -58,7 +58,7 @@ pub(super) async fn drain(
     let asked: Asked = body(&bytes, expected)?;
     let why = asked.reason.as_str().to_owned();
     let drained = drained(&console, &actor, &name, asked).await;
-    tell(&actor, ConsoleAction::Drain, &name, &why, &drained);
+    tell(&actor, ConsoleAction::Drain, &name, Some(&why), &drained);
     drained.map(|drain| Json(json!({ "drained": Drained::from(drain) })))
 }
 
@@ -68,7 +68,7 @@ pub(super) async fn resume(
     Path(name): Path<String>,
 ) -> Result<Json<Value>, Refusal> {
     let resumed = resumed(&console, &name).await;
-    tell(&actor, ConsoleAction::Resume, &name, "", &resumed);
+    tell(&actor, ConsoleAction::Resume, &name, None, &resumed);
     resumed.map(|()| Json(json!({ "drained": null })))
 }
 
@@ -105,18 +105,23 @@ fn ways(gateways: &Gateways) -> Vec<Way> {
     gateways.iter().map(way).collect()
 }
 
-fn tell<T>(actor: &Actor, action: ConsoleAction, name: &str, why: &str, result: &Result<T, Refusal>) {
-    let actor = ConsoleActor { who: &actor.who, from: actor.from, why };
-    let (what, outcome) = match result {
-        Ok(_) => (name, ConsoleResult::Done),
-        Err(Refusal::Ledger(_)) => (name, ConsoleResult::Failed),
+fn tell<T>(
+    actor: &Actor,
+    action: ConsoleAction,
+    name: &str,
+    reason: Option<&str>,
+    result: &Result<T, Refusal>,
+) {
+    let actor = ConsoleActor { by: &actor.who, from: actor.from, reason };
+    let (gateway, outcome) = match result {
+        Ok(_) => (Some(name), ConsoleResult::Done),
+        Err(Refusal::Ledger(_)) => (Some(name), ConsoleResult::Failed),
         // A name that nobody configured may be anything.
-        Err(Refusal::NotFound(_)) => ("unknown", ConsoleResult::Refused),
-        Err(_) => (name, ConsoleResult::Refused),
+        Err(Refusal::NotFound(_)) => (None, ConsoleResult::Refused),
+        Err(_) => (Some(name), ConsoleResult::Refused),
     };
     let detail = result.as_ref().err().map(ToString::to_string);
-    let detail = detail.filter(|_| what == name);
-    console_acted(actor, action, what, outcome, detail.as_deref());
+    console_acted(actor, action, ConsoleObject::Gateway(gateway), outcome, detail.as_deref());
 }
 
 impl From<DrainRefusal> for Refusal {

@@ -63,31 +63,44 @@ impl ConsoleResult {
 #[derive(Debug, Clone, Copy)]
 pub struct ConsoleActor<'a> {
     /// The token's name.
-    pub who: &'a str,
+    pub by: &'a str,
     /// The other end of the connection.
     pub from: IpAddr,
-    /// What they gave as their reason.
-    pub why: &'a str,
+    /// What they gave as their reason, where they were asked.
+    pub reason: Option<&'a str>,
 }
 
-/// Something was done, or was not; `what` is an event's id or a gateway's name.
+/// What somebody acts on.
+#[derive(Debug, Clone, Copy)]
+pub enum ConsoleObject<'a> {
+    /// A dead letter by the id of its event, where that can be read.
+    Letter(Option<&'a str>),
+    /// A gateway by its configured name; nothing where nobody configured it.
+    Gateway(Option<&'a str>),
+}
+
+/// Something was done, or was not.
 pub fn console_acted(
     actor: ConsoleActor<'_>,
     action: ConsoleAction,
-    what: &str,
+    object: ConsoleObject<'_>,
     result: ConsoleResult,
     detail: Option<&str>,
 ) {
     count(action, result);
-    let ConsoleActor { who, from, why } = actor;
+    let ConsoleActor { by, from, reason } = actor;
+    let (event_id, gateway) = match object {
+        ConsoleObject::Letter(event_id) => (event_id, None),
+        ConsoleObject::Gateway(gateway) => (None, gateway),
+    };
     let (action, result) = (action.as_str(), result.as_str());
-    info!(who, %from, action, what, result, why, detail, "console: acted");
+    info!(by, %from, action, event_id, gateway, result, reason, detail, "console: acted");
 }
 
 /// Somebody signed in.
-pub fn console_signed_in(who: &str, from: IpAddr) {
+pub fn console_signed_in(by: &str, from: IpAddr) {
     count(ConsoleAction::SignIn, ConsoleResult::Done);
-    info!(who, %from, "console: signed in");
+    info!(by, %from, "console: signed in");
 }
 
 /// A token that is none.
@@ -97,8 +110,8 @@ pub fn console_refused(from: IpAddr) {
 }
 
 /// Somebody who may not act tried to.
-pub fn console_forbidden(who: &str, from: IpAddr) {
-    warn!(who, %from, "console: an action without the right to act");
+pub fn console_forbidden(by: &str, from: IpAddr) {
+    warn!(by, %from, "console: an action without the right to act");
 }
 
 fn count(action: ConsoleAction, result: ConsoleResult) {

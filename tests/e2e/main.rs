@@ -22,6 +22,7 @@ mod bad_input;
 mod broker_faults;
 mod canary;
 mod check;
+mod console;
 mod dead;
 mod deleted_queues;
 mod depth;

@@ -2,6 +2,7 @@
 //!
 //! - `snapshots`: every message of every example, and what holds for all of them
 //! - `commands`, `demo`: the shipped binary, from an empty folder
+//! - `console`: the page for whoever is on call, its answers, and who may see and do what
 //! - `certificates`: HTTPS gateways with a private authority, and a look at the end of whatever certificate is shown
 //! - `canary`: the event that a worker sends itself, and where it counts
 //! - `contract`: what upstream tests itself against: `validate` and `asyncapi`
@@ -37,6 +38,7 @@ mod canary;
 mod certificates;
 mod commands;
 mod conformance;
+mod console;
 mod contract;
 mod demo;
 mod drain;

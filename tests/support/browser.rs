@@ -44,6 +44,11 @@ pub struct Screen {
 }
 
 impl Screen {
+    /// A phone's of this size.
+    pub const fn phone(width: u32, height: u32) -> Self {
+        Self { width, height, mobile: true }
+    }
+
     /// Wide enough for panes side by side.
     pub fn is_wide(self) -> bool {
         !self.mobile

@@ -37,15 +37,38 @@ pub fn http_request(port: u16, method: &str, path: &str, headers: &str, body: &s
     exchange(port, &request).unwrap_or_else(|error| panic!("{method} http://127.0.0.1:{port}{path}: {error}"))
 }
 
+/// Everything that a server sends in answer to a request, head and body, until `enough` or the end.
+#[track_caller]
+pub fn http_raw(port: u16, request: &str, enough: impl Fn(&str) -> bool) -> String {
+    let answer = read_until(port, request, enough).unwrap_or_else(|error| panic!("{error}: {request}"));
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn read_until(port: u16, request: &str, enough: impl Fn(&str) -> bool) -> io::Result<Vec<u8>> {
+    let (mut stream, mut answer, mut piece) = (open(port, request)?, Vec::new(), [0; 4096]);
+    while !enough(&String::from_utf8_lossy(&answer)) {
+        match stream.read(&mut piece)? {
+            0 => break,
+            length => answer.extend_from_slice(&piece[..length]),
+        }
+    }
+    Ok(answer)
+}
+
 /// HTTP/1.0, so that the answer ends with the connection and never comes in chunks.
 fn exchange(port: u16, request: &str) -> io::Result<(u16, String)> {
+    let mut answer = Vec::new();
+    open(port, request)?.read_to_end(&mut answer)?;
+    parse(&String::from_utf8_lossy(&answer)).ok_or_else(|| io::Error::other("not an HTTP answer"))
+}
+
+/// A connection on which a request was sent.
+fn open(port: u16, request: &str) -> io::Result<TcpStream> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.write_all(request.as_bytes())?;
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer)?;
-    parse(&String::from_utf8_lossy(&answer)).ok_or_else(|| io::Error::other("not an HTTP answer"))
+    Ok(stream)
 }
 
 fn parse(answer: &str) -> Option<(u16, String)> {

@@ -44,7 +44,7 @@ pub use certificates::Authority;
 pub use collector::{Collector, Mood, Seen};
 pub use dkim::{DkimKey, dkim_verifies};
 pub use guard::Guard;
-pub use http::{http_get, http_post, http_request, try_http_get};
+pub use http::{http_get, http_post, http_raw, http_request, try_http_get};
 pub use ports::free_port;
 pub use postfix::{Bounced, PASSWORD, Postfix, Submission, USER};
 pub use postgres::Postgres;

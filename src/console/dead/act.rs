@@ -15,7 +15,7 @@ use super::super::reason::Reason;
 use super::super::refusal::Refusal;
 use super::{Turn, open};
 use crate::dead::{Found, Look, Outcome, put_back};
-use crate::telemetry::{ConsoleAction, ConsoleActor, ConsoleResult, console_acted};
+use crate::telemetry::{ConsoleAction, ConsoleActor, ConsoleObject, ConsoleResult, console_acted};
 
 /// Letters of one request.
 const MOST: usize = 500;
@@ -101,7 +101,13 @@ async fn act(
 
 impl Errand {
     async fn run(mut self, console: &Console) -> Result<Vec<Row>, Refusal> {
-        let mut look = open(console).await?;
+        let mut look = match open(console).await {
+            Ok(look) => look,
+            Err(error) => {
+                self.tell(None, ConsoleResult::Failed, Some(&error.to_string()));
+                return Err(error);
+            }
+        };
         let (mut rows, mut ended) = self.walk(&mut look).await;
         // Only the answer to the close says that the broker has all of it.
         let closed = look.close().await.map_err(|error| error.to_string());
@@ -110,7 +116,7 @@ impl Errand {
         }
         ended = ended.or(closed.err());
         rows.extend(std::mem::take(&mut self.keys).into_iter().map(|key| Row::untouched(key, ended.clone())));
-        rows.iter().for_each(|row| self.tell(row));
+        rows.iter().for_each(|row| self.tell(row.event_id.as_deref(), row.result(), row.why.as_deref()));
         Ok(rows)
     }
 
@@ -154,19 +160,22 @@ impl Errand {
         (Row { key, event_id, outcome: outcome.as_str(), why }, lost)
     }
 
-    fn tell(&self, row: &Row) {
-        let result = match row.outcome {
-            KEPT => ConsoleResult::Failed,
-            GONE => ConsoleResult::Refused,
-            _ => ConsoleResult::Done,
-        };
-        let actor = ConsoleActor { who: &self.actor.who, from: self.actor.from, why: self.reason.as_str() };
-        let what = row.event_id.clone().unwrap_or_else(|| row.key.to_string());
-        console_acted(actor, self.action, &what, result, row.why.as_deref());
+    fn tell(&self, event_id: Option<&str>, result: ConsoleResult, detail: Option<&str>) {
+        let (by, from, reason) = (self.actor.who.as_str(), self.actor.from, Some(self.reason.as_str()));
+        let letter = ConsoleObject::Letter(event_id);
+        console_acted(ConsoleActor { by, from, reason }, self.action, letter, result, detail);
     }
 }
 
 impl Row {
+    fn result(&self) -> ConsoleResult {
+        match self.outcome {
+            KEPT => ConsoleResult::Failed,
+            GONE => ConsoleResult::Refused,
+            _ => ConsoleResult::Done,
+        }
+    }
+
     /// It may be there still.
     fn keep(&mut self, why: &str) {
         self.outcome = KEPT;
