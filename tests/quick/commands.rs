@@ -459,7 +459,7 @@ fn preview_names_a_wrong_type_and_a_wrong_line() {
     desk.scratch.write("mixed.jsonl", &format!("{good}\n\n{{\"x\": 1}}\n{good}\n"));
     let ran = desk.run(&["preview", "mixed.jsonl"]);
     assert!([1, 2].contains(&ran.code), "{ran:?}");
-    assert_contains(&ran.err, &["mixed.jsonl:3: missing_attribute: /specversion is missing"]);
+    assert_contains(&ran.err, &["mixed.jsonl:3: missing_attribute: /specversion: is missing"]);
     desk.scratch.write("empty", "\n \n");
     for command in ["preview", "explain", "publish"] {
         assert_contains(&desk.run(&[command, "empty"]).expect(2).err, &["empty: holds no event"]);
