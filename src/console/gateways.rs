@@ -84,6 +84,7 @@ async fn drained(console: &Console, actor: &Actor, name: &str, asked: Asked) -> 
     let ways = ways(&console.0.dispatcher.gateways);
     let drain = request.judge(&ways, &controls.drains().await?, console.0.dispatcher.clock.now())?;
     controls.drain(drain.clone()).await?;
+    follow(console, &controls).await;
     Ok(drain)
 }
 
@@ -94,7 +95,17 @@ async fn resumed(console: &Console, name: &str) -> Result<(), Refusal> {
     }
     let controls = Controls::open(&console.0.ledger).await?;
     controls.resume(name).await?;
+    follow(console, &controls).await;
     Ok(())
+}
+
+/// This worker at once, so that the page never shows what was before; the others within two seconds. Where the ledger fails just
+/// now, this one too.
+async fn follow(console: &Console, controls: &Controls) {
+    if let Ok(drains) = controls.drains().await {
+        let dispatcher = &console.0.dispatcher;
+        dispatcher.gateways.follow(&drains, dispatcher.clock.now());
+    }
 }
 
 fn ways(gateways: &Gateways) -> Vec<Way> {
