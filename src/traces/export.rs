@@ -228,3 +228,25 @@ async fn read(mut answer: Response) -> Vec<u8> {
     }
     body
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::telemetry::metrics_builder;
+
+    #[test]
+    fn what_finds_no_place_in_the_queue_is_dropped_at_once_and_counted() {
+        let recorder = metrics_builder().expect("every histogram has buckets").build_recorder();
+        let (queue, mut spans) = Queue::new();
+        let offer = |count| (0..count).for_each(|_| queue.offer(Span::default()));
+        metrics::with_local_recorder(&recorder, || offer(QUEUE + 3));
+        assert_eq!((spans.len(), queue.refused.load(Ordering::Relaxed)), (QUEUE, 3));
+        let page = recorder.handle().render();
+        assert!(page.contains("shirase_spans_total{result=\"dropped\"} 3"), "{page}");
+
+        // After the stop there is no place either.
+        spans.close();
+        offer(1);
+        assert_eq!(queue.refused.load(Ordering::Relaxed), 4);
+    }
+}
