@@ -28,7 +28,7 @@ pub use self::underway::Underway;
 use crate::canary::Canary;
 use crate::clock::Clock;
 use crate::crash::{self, Point};
-use crate::event::{Catalog, Event, Lane, RawEvent, decode, peek};
+use crate::event::{Catalog, Event, Lane, RawEvent, Rejected, decode, peek};
 use crate::gateway::{Gateway, Gateways};
 pub use crate::ledger::Revive;
 use crate::ledger::{
@@ -87,12 +87,10 @@ pub struct Dispatcher {
 /// An event on its way: what its steps share.
 struct Journey<'a> {
     trace: &'a Trace<'a>,
-    raw: &'a RawEvent,
+    incoming: &'a Incoming,
     event: &'a Event,
     record: EventRecord,
-    revive: Revive,
     pseudonyms: Pseudonyms,
-    lane: Lane,
     /// It is the event's only notification, so settling it closes the event.
     alone: bool,
     /// The only gateway that it may go through, where it is not any one's turn.
@@ -123,13 +121,7 @@ impl Dispatcher {
         trace.decoded(&incoming.raw, decoded.as_ref());
         let event = match decoded {
             Ok(event) => event,
-            Err(rejected) => {
-                let dead = Disposition::Dead {
-                    reason: DeadReason::Bad(rejected.reason),
-                    detail: rejected.in_words(),
-                };
-                return Ok(Report::new(incoming, self.label(incoming), dead));
-            }
+            Err(rejected) => return Ok(self.rejected(incoming, &rejected)),
         };
         crash::point(Point::Decoded);
         crash::panic_on(&event);
@@ -157,20 +149,9 @@ impl Dispatcher {
             }
         };
 
-        let (lane, revive, alone, through) = (incoming.lane, incoming.revive, notifications.len() == 1, None);
-        let raw = &incoming.raw;
-        let journey = Journey {
-            trace,
-            raw,
-            event: &event,
-            record,
-            revive,
-            pseudonyms,
-            lane,
-            alone,
-            through,
-            templates,
-        };
+        let (alone, through) = (notifications.len() == 1, None);
+        let journey =
+            Journey { trace, incoming, event: &event, record, pseudonyms, alone, through, templates };
         let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
         let (held, deaths) = match trace.during("claim", self.ledger.claim(claim)).await? {
             ClaimAnswer::Open { held, deaths } => (held, deaths),
@@ -184,6 +165,12 @@ impl Dispatcher {
         .await;
         let endings = endings.into_iter().collect::<Result<Vec<_>, _>>()?;
         self.conclude(Report { deaths, ..report }, journey, endings, incoming.attempts).await
+    }
+
+    /// Of an event that cannot be used, the ledger hears nothing.
+    fn rejected(&self, incoming: &Incoming, rejected: &Rejected) -> Report {
+        let (reason, detail) = (DeadReason::Bad(rejected.reason), rejected.in_words());
+        Report::new(incoming, self.label(incoming), Disposition::Dead { reason, detail })
     }
 
     /// One notification and, when it has failed for good, its fallback.
@@ -281,7 +268,7 @@ impl Dispatcher {
         Claim {
             event: journey.record.clone(),
             targets: notifications.iter().map(target).collect(),
-            revive: journey.revive,
+            revive: journey.incoming.revive,
             lease: self.lease(),
         }
     }

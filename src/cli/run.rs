@@ -2,17 +2,17 @@
 
 mod drains;
 mod from_file;
+mod pages;
 mod upkeep;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
 use from_file::FileRun;
-use tokio::net::TcpListener;
+use pages::{Listeners, Pages};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -22,16 +22,15 @@ use tracing::{info, warn};
 use super::house::House;
 use super::reload::Reloads;
 use super::{ConfigArg, Usage, signals};
-use crate::admin::{self, Admin, Health, State};
+use crate::admin::{Health, State};
 use crate::broker::BringAgain;
 use crate::certificate;
 use crate::clock::Clock;
-use crate::console::Console;
 use crate::dispatch::Dispatcher;
 use crate::lint;
-use crate::receipts::{self, Bring, Desk, STRANDED_AFTER};
+use crate::receipts::{Bring, Desk, STRANDED_AFTER};
 use crate::telemetry;
-use crate::worker::{Stop, Worker};
+use crate::worker::{Readiness, Stop, Worker};
 
 /// Consume events and deliver them.
 ///
@@ -60,46 +59,44 @@ impl Run {
             let findings: Vec<String> = report.errors().map(ToString::to_string).collect();
             return Err(Usage(findings.join("\n")).into());
         }
+        // Whatever goes on beside the events, until the last of them has ended.
         let mut beside = JoinSet::new();
         beside.spawn(upkeep::sum_up());
-        if let Some(file) = self.events {
-            let (limit, drain) =
-                (u32::from(house.config.lanes.standard.prefetch), house.config.worker.drain.0);
-            let dispatcher = house.dispatcher(Clock::system())?;
-            let mut beside = JoinSet::new();
-            drains::follow(&mut beside, &dispatcher).await;
-            let traces = dispatcher.traces.clone();
-            let ended = FileRun { dispatcher, limit, drain, json: self.json, stop }.run(&file).await;
-            traces.finish().await;
-            telemetry::sum_up_all();
-            return ended;
+        match self.events {
+            Some(file) => take_from(&file, house, self.json, stop, beside).await,
+            None => consume(house, stop, beside).await,
         }
-        consume(house, stop).await
     }
 }
 
-async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
+async fn take_from(
+    file: &Path,
+    house: House,
+    json: bool,
+    stop: Stop,
+    mut beside: JoinSet<()>,
+) -> anyhow::Result<ExitCode> {
+    let (limit, drain) = (u32::from(house.config.lanes.standard.prefetch), house.config.worker.drain.0);
+    let dispatcher = house.dispatcher(Clock::system())?;
+    drains::follow(&mut beside, &dispatcher).await;
+    let traces = dispatcher.traces.clone();
+    let ended = FileRun { dispatcher, limit, drain, json, stop }.run(file).await;
+    traces.finish().await;
+    telemetry::sum_up_all();
+    ended
+}
+
+async fn consume(house: House, stop: Stop, mut beside: JoinSet<()>) -> anyhow::Result<ExitCode> {
     let metrics = telemetry::start_metrics().context("metrics")?;
     let config = house.config.clone();
-    let listen = config.http.listen;
-    let listener = TcpListener::bind(listen.0)
-        .await
-        .map_err(|error| Usage(format!("http.listen: {listen}: {error}")))?;
-    let receipts_listener = match config.receipts.listen {
-        Some(listen) => {
-            let bound = TcpListener::bind(listen.0).await;
-            Some(bound.map_err(|error| Usage(format!("receipts.listen: {listen}: {error}")))?)
-        }
-        None => None,
-    };
+    let listeners = Listeners::bind(&config).await?;
     let asked = Arc::new(Notify::new());
     signals::on_hangup(Arc::clone(&asked))?;
     let reloads = Reloads::of(&house);
     let dispatcher = house.dispatcher(Clock::system())?;
-    info!(version = env!("CARGO_PKG_VERSION"), template_version = dispatcher.templates.current().version(), %listen, "starting");
+    let (wording, listen) = (Arc::clone(&dispatcher.templates), config.http.listen);
+    info!(version = env!("CARGO_PKG_VERSION"), template_version = wording.current().version(), %listen, "starting");
 
-    // Whatever goes on beside the events, until the worker has finished.
-    let mut beside = JoinSet::new();
     drains::follow(&mut beside, &dispatcher).await;
     let (worker, readiness, bring) = Worker::start(
         Arc::clone(&dispatcher),
@@ -109,48 +106,24 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         config.worker,
         stop.clone(),
     );
-    let admin_stop = CancellationToken::new();
-    let draining = stop.soft.clone();
-    let health: Health = Arc::new(move || State {
-        stopping: draining.is_cancelled(),
-        checks: readiness.checks(),
-        stuck: readiness.stuck(),
-    });
-    beside.spawn(upkeep::send_canaries(Arc::clone(&dispatcher), bring.clone(), stop.soft.clone()));
-    beside.spawn(certificate::watch(certificate::peers(&config)));
-    let desk = desk(&dispatcher, bring);
+    let desk = desk(&dispatcher, bring.clone());
     beside.spawn(desk.clone().look_after_stranded(STRANDED_AFTER));
-    let receipts = receipts::router(Arc::clone(&dispatcher), desk, &config.receipts);
-    let others = match receipts_listener {
-        Some(listener) => {
-            let stop = admin_stop.clone().cancelled_owned();
-            tokio::spawn(async move { axum::serve(listener, receipts).with_graceful_shutdown(stop).await });
-            Router::new()
-        }
-        None => receipts,
-    };
-    let console = Console::start(
-        &config,
-        Arc::clone(&dispatcher),
-        metrics.clone(),
-        Arc::clone(&health),
-        admin_stop.clone(),
-    );
-    let others = others.merge(console.router());
-    let wording = &dispatcher.templates;
-    let admin = Admin { metrics, health, wording: Arc::clone(wording) };
-    let admin = tokio::spawn(admin::serve(listener, admin, others, admin_stop.clone()));
-    beside.spawn(reloads.run(Arc::clone(wording), asked));
+    beside.spawn(upkeep::send_canaries(Arc::clone(&dispatcher), bring, stop.soft.clone()));
+    beside.spawn(certificate::watch(certificate::peers(&config)));
+    beside.spawn(reloads.run(wording, asked));
     beside.spawn(upkeep::sweep(Arc::clone(&dispatcher), config.ledger.retention.0));
     beside.spawn(upkeep::watch_age(Arc::clone(&dispatcher)));
+    let (health, stop_pages) = (health(readiness, stop.soft.clone()), CancellationToken::new());
+    let pages = Pages { metrics, health, dispatcher: Arc::clone(&dispatcher), desk };
+    let pages = pages.serve(listeners, &config, &stop_pages);
 
     let finished = worker.finish().await;
     beside.abort_all();
     dispatcher.ledger.abandon();
     dispatcher.traces.finish().await;
-    admin_stop.cancel();
+    stop_pages.cancel();
     // A scrape that hangs must not hold the exit.
-    let _ = timeout(Duration::from_secs(1), admin).await;
+    let _ = timeout(Duration::from_secs(1), pages).await;
     telemetry::sum_up_all();
     if finished {
         info!("stopped");
@@ -160,6 +133,15 @@ async fn consume(house: House, stop: Stop) -> anyhow::Result<ExitCode> {
         );
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the probes are told.
+fn health(readiness: Readiness, stopping: CancellationToken) -> Health {
+    Arc::new(move || State {
+        stopping: stopping.is_cancelled(),
+        checks: readiness.checks(),
+        stuck: readiness.stuck(),
+    })
 }
 
 /// Takes receipts; what they say did not arrive goes back to its lane through the broker.

@@ -7,7 +7,8 @@ use super::counts::{Counts, GatewayCounts};
 use super::exposition::Exposition;
 use super::gateways::Drained;
 use super::histogram::Histogram;
-use crate::event::{BadReason, Lane};
+use crate::dispatch::DeadReason;
+use crate::event::Lane;
 use crate::gateway::{Circuit, Gateway};
 use crate::plan::Channel;
 
@@ -156,13 +157,13 @@ impl State {
 }
 
 impl Objective {
-    /// Of the critical lane since the start. What was given up was not told in time, unless upstream's event could not be
-    /// used.
+    /// Of the critical lane since the start. What was given up was not told in time, unless that is upstream's.
     fn of(page: &Exposition, now: &Counts) -> Self {
         let told: Vec<Histogram> =
             Channel::ALL.into_iter().map(|channel| now.told(Lane::Critical, channel)).collect();
         let lane = [("lane", Lane::Critical.as_str())];
-        let ours = |reason: &str| !BadReason::ALL.iter().any(|bad| bad.as_str() == reason);
+        let ours =
+            |label: &str| !DeadReason::all().any(|reason| reason.is_upstreams() && reason.as_str() == label);
         let untold = page.of("shirase_untold_total", &lane);
         let untold = untold.filter(|one| one.label("reason").is_some_and(ours)).map(|one| one.value as u64);
         let total = told.iter().map(|one| one.count).chain(untold).sum();
@@ -285,6 +286,7 @@ mod tests {
              shirase_notify_seconds_count{lane=\"standard\",channel=\"sms\"} 100\n\
              shirase_untold_total{lane=\"critical\",reason=\"exhausted\"} 2\n\
              shirase_untold_total{lane=\"critical\",reason=\"schema\"} 50\n\
+             shirase_untold_total{lane=\"critical\",reason=\"no_address\"} 50\n\
              shirase_untold_total{lane=\"standard\",reason=\"exhausted\"} 50\n";
         let expected = serde_json::json!({"total": 10, "within_5s": 0.6, "within_30s": 0.8});
         assert_eq!(state(page)["objective"], expected);

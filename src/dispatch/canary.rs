@@ -72,12 +72,10 @@ impl Dispatcher {
         let pseudonyms = self.ledger.pseudonyms().await?;
         let journey = Journey {
             trace,
-            raw: &incoming.raw,
+            incoming,
             event,
             record: record(incoming, event, &pseudonyms),
-            revive: incoming.revive,
             pseudonyms,
-            lane: incoming.lane,
             alone: true,
             through: Some(canary.gateway()),
             templates,

@@ -297,7 +297,7 @@ impl Dispatcher {
         job.notification.fallback.as_ref()?;
         self.teller(job, outcome)?;
         let left = Duration::try_from(journey.event.deadline.duration_since(self.clock.now())).ok()?;
-        let sealed = journey.pseudonyms.seal(journey.raw.pack(), &journey.record.key);
+        let sealed = journey.pseudonyms.seal(journey.incoming.raw.pack(), &journey.record.key);
         Some(Box::new(Keep { sealed, wait: self.keep_for.min(left) }))
     }
 }

@@ -167,7 +167,7 @@ impl<'a> Pass<'a> {
             let left =
                 Duration::try_from(self.journey.event.deadline.duration_since(now)).unwrap_or_default();
             let patience = self.patience.saturating_duration_since(Instant::now());
-            match gateway.turn(self.journey.lane, TURN_SLICE.min(patience).min(left)).await {
+            match gateway.turn(self.journey.incoming.lane, TURN_SLICE.min(patience).min(left)).await {
                 Ok(turn) => break turn,
                 // The next gateway at once. That is no attempt, and a line for each would drown the one that matters.
                 Err(why @ NoTurn::Refused(_)) => return Ok(Ready::None(why)),

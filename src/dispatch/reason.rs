@@ -32,6 +32,12 @@ impl DeadReason {
         BadReason::ALL.into_iter().map(Self::Bad).chain(Self::OURS)
     }
 
+    /// Nothing that this side does could have told anybody: the event could not be used, or names no address. What is given up
+    /// so does not count against the objective.
+    pub fn is_upstreams(self) -> bool {
+        matches!(self, Self::Bad(_) | Self::NoAddress)
+    }
+
     /// The label.
     pub fn as_str(self) -> &'static str {
         match self {

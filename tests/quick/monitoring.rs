@@ -93,6 +93,19 @@ fn every_label_that_is_asked_for_is_one_that_the_metric_has() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// The console and the rules speak of one objective.
+#[test]
+fn what_was_given_up_counts_against_the_objective_unless_it_is_upstreams() {
+    let ours: BTreeSet<&str> =
+        DeadReason::all().filter(|reason| !reason.is_upstreams()).map(DeadReason::as_str).collect();
+    let selectors = [selectors(RECORDING), selectors(ALERTS)].concat();
+    let asked = selectors.iter().filter(|selector| selector.name == "shirase_untold_total");
+    let reasons = asked.flat_map(|selector| &selector.matchers).filter(|(label, _)| *label == "reason");
+    let reasons: Vec<BTreeSet<&str>> = reasons.map(|(_, pattern)| pattern.split('|').collect()).collect();
+    assert!(reasons.len() >= 7, "{reasons:?}");
+    assert!(reasons.iter().all(|asked| *asked == ours), "{reasons:?} instead of {ours:?}");
+}
+
 #[test]
 fn what_is_recorded_is_all_that_is_asked_for_by_a_recorded_name() {
     let records: BTreeSet<&str> =

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// A series with what is asked of its labels: `name{label="value",…}`.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector<'a> {
     pub name: &'a str,
     /// Label and value, which may be a pattern.
