@@ -6,22 +6,25 @@ mod marks;
 
 use std::fs;
 
+use serde_json::Value;
+
 use self::echo::Echo;
 use self::marks::{assert_none, find, marked_bad_events, marked_events};
 use crate::house::{BINARY, House, PATIENCE, printed};
-use crate::support::{Worker, http_get, http_post};
+use crate::support::{Collector, Worker, http_get, http_post, http_raw, http_request};
 
 /// So many events of every type: each gateway gives each of its answers at least once.
 const ROUNDS: usize = 12;
 
 #[test]
-fn marked_events_through_echoing_gateways_leave_no_mark_in_logs_metrics_headers_ledger_or_commands() {
-    let echo = Echo::start();
+fn marked_events_through_echoing_gateways_leave_no_mark_anywhere() {
+    let (echo, collector) = (Echo::start(), Collector::start());
     let house = House::new("privacy")
         .gateways(&[])
         .relay(&echo.relay.url())
         .breakers("enabled = false")
-        .set("sms", "balance = \"weight\"");
+        .set("sms", "balance = \"weight\"")
+        .set("traces", &format!("endpoint = \"{}\"", collector.endpoint()));
     let events = marked_events(ROUNDS);
     let panics = events[3]["id"].as_str().expect("an id").to_owned();
     let config = house.config() + &echo.config();
@@ -43,7 +46,8 @@ fn marked_events_through_echoing_gateways_leave_no_mark_in_logs_metrics_headers_
 
     assert_the_marks_were_sent(&echo);
     assert_none(&http_get(house.http, "/metrics").1, "the page of metrics");
-    assert_none(&http_get(house.http, "/readyz").1, "/readyz");
+    assert_none(&http_get(house.http, "/readyz?verbose").1, "/readyz");
+    assert_the_console_says_nothing(&house, &events);
     assert_commands_say_nothing(&house, &worker, &events);
     for dead in house.dead_letters(bad.len() + 1) {
         let ours = dead.headers.iter().filter(|(name, _)| name.starts_with("x-shirase-"));
@@ -53,6 +57,9 @@ fn marked_events_through_echoing_gateways_leave_no_mark_in_logs_metrics_headers_
     assert!(worker.log().contains("panic: this is a bug"), "nothing panicked:\n{}", worker.log());
     assert_none(&worker.log(), "the log");
     assert_none(&ledger(&worker), "the ledger's file");
+    let spans = collector.spans();
+    assert!(spans.len() > events.len(), "only {} spans", spans.len());
+    assert_none(&format!("{spans:?}"), "a span");
 }
 
 /// The search is worth something only if there was something to find.
@@ -69,7 +76,7 @@ fn assert_the_marks_were_sent(echo: &Echo) {
 }
 
 #[track_caller]
-fn assert_commands_say_nothing(house: &House, worker: &Worker, events: &[serde_json::Value]) {
+fn assert_commands_say_nothing(house: &House, worker: &Worker, events: &[Value]) {
     let commands: [&[&str]; 4] = [
         &["dead", "list", "--json"],
         &["dead", "list"],
@@ -78,6 +85,28 @@ fn assert_commands_say_nothing(house: &House, worker: &Worker, events: &[serde_j
     ];
     for command in commands {
         assert_none(&printed(&house.run(worker, command)), &format!("{command:?}"));
+    }
+}
+
+/// What the page asks for: the stream with each gateway's last error, the dead letters, and the stories of a search.
+#[track_caller]
+fn assert_the_console_says_nothing(house: &House, events: &[Value]) {
+    let host = format!("Host: 127.0.0.1:{}\r\n", house.http);
+    let live = format!("GET /console/live HTTP/1.0\r\n{host}\r\n");
+    let live = http_raw(house.http, &live, |text| text.matches("event: state\n").count() >= 2);
+    assert!(live.contains("\"last_error\":{"), "no gateway's last error is shown:\n{live}");
+    assert_none(&live, "the console's stream");
+    let by_id = format!("/console/search?event={}", events[0]["id"].as_str().expect("an id"));
+    let recipient = r#"{"recipient": "090-7778-8877"}"#;
+    for (method, path, body, shows) in [
+        ("GET", "/console/dead?limit=50", "", "\"key\":"),
+        ("GET", by_id.as_str(), "", "\"attempts\":[{"),
+        ("POST", "/console/search", recipient, "\"attempts\":[{"),
+    ] {
+        let headers = format!("{host}Content-Type: application/json\r\n");
+        let (status, answer) = http_request(house.http, method, path, &headers, body);
+        assert!(status == 200 && answer.contains(shows), "{method} {path}: {status} {answer}");
+        assert_none(&answer, path);
     }
 }
 
