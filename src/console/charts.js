@@ -83,15 +83,15 @@ function look(chart, event) {
 
 // Counts from the ground up; four at least, so that a single one is no peak, and room for the words above.
 export function countScale(...series) {
-  const top = Math.max(4, ...series.flat().map(value => value ?? 0));
-  return { top, scale: value => value / (top * 1.25) };
+  const most = Math.max(0, ...series.flat().map(value => value ?? 0));
+  return { most, scale: value => value / (Math.max(4, most) * 1.25) };
 }
 
 // Times over four orders of magnitude: each as high as its logarithm.
 const LEAST = .01;
 export function timeScale(...series) {
   const top = Math.max(60, ...series.flat().map(value => value ?? 0));
-  return { top, scale: value => Math.log(Math.max(value, LEAST) / LEAST) / Math.log(top / LEAST) };
+  return { scale: value => Math.log(Math.max(value, LEAST) / LEAST) / Math.log(top / LEAST) };
 }
 
 export const sum = values => (values ?? []).reduce((total, value) => total + (value ?? 0), 0);

@@ -72,7 +72,7 @@ function drawGateway(part, { name }) {
   const counts = countScale(past.accepted, past.failed);
   const said = (accepted, failed) => ({ accepted: count(accepted), failed: count(failed) });
   draw(part.chart, {
-    series: [past.accepted, past.failed.map(value => value || null)], scale: counts.scale, top: t('per_step', { count: count(counts.top) }),
+    series: [past.accepted, past.failed.map(value => value || null)], scale: counts.scale, top: t('per_step', { count: count(counts.most) }),
     end: Date.parse(store.history.end), step: store.history.step_seconds,
     label: t('chart_gateway', { what: name, ...said(sum(past.accepted), sum(past.failed)) }),
     say: ([accepted, failed]) => t('step_gateway', said(accepted, failed ?? 0)),

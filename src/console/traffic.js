@@ -97,7 +97,7 @@ function drawChannel(part, channel, past) {
   const what = `${t(channel.lane)} ${t(channel.channel)}`;
   const common = { end: Date.parse(store.history.end), step: store.history.step_seconds };
   const counts = countScale(past.accepted);
-  const top = count(Math.max(0, ...past.accepted));
+  const top = count(counts.most);
   draw(part.accepted, {
     ...common, series: [past.accepted], scale: counts.scale, top: t('per_step', { count: top }),
     label: t('chart_accepted', { what, minute: count(sum(last(past.accepted, MINUTE))), all: count(sum(past.accepted)), top }),
