@@ -16,7 +16,8 @@ const GETA: &str = "〓";
 pub(super) fn plain(value: &Value, _: Option<&str>) -> Result<String, &'static str> {
     let visible =
         text(value)?.chars().map(|c| if is_break(c) { ' ' } else { c }).filter(|c| !is_invisible(*c));
-    let usual: String = visible.nfkc().filter(|c| !is_left_out(*c)).collect();
+    // Marks that had something between them may stand side by side now, hence NFC once more.
+    let usual: String = visible.nfkc().filter(|c| !is_left_out(*c)).nfc().collect();
     Ok(collapsed(&sanitized(collapsed(&usual))))
 }
 
@@ -62,6 +63,8 @@ mod tests {
             ("a\u{200b}b\u{202e}c\u{e000}", "abc"),
             ("☆→か\u{3099}", "☆→が"),
             ("🔒", ""),
+            // Marks are in Unicode's order also after what stood between them is gone.
+            ("\u{591}⑀\u{acd}", "\u{acd}\u{591}"),
         ] {
             assert_eq!(of(plain, text), expected, "{text}");
         }
