@@ -41,8 +41,8 @@ pub use self::broker::{broker_connected, broker_lost, publish_failed};
 pub use self::canary::{canary_accepted, canary_configured, canary_failed, canary_sent, canary_unsent};
 pub use self::certificate::{certificate_seen, certificate_unseen};
 pub use self::console::{
-    ConsoleAction, ConsoleActor, ConsoleObject, ConsoleResult, console_acted, console_forbidden,
-    console_refused, console_signed_in,
+    ConsoleAction, ConsoleActor, ConsoleObject, ConsoleResult, LookedUp, console_acted, console_forbidden,
+    console_looked_up, console_refused, console_signed_in,
 };
 pub use self::event::{decoded, event_ended, event_panicked, in_flight, oldest_event};
 pub use self::gateway::{circuit_changed, gateway_configured, gateway_drained, gateway_resumed};

@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use self::config::{CollectorUrl, CollectorUrlError, TracesConfig};
-use self::export::{Export, Queue};
+use self::export::{Collector, Export, Queue};
 use self::span::Begun;
 pub(crate) use self::trace::Trace;
 use crate::clock::Clock;
@@ -53,6 +53,15 @@ pub enum TracesError {
     /// The system's TLS cannot be used, or a header is none.
     #[error("traces: the HTTP client could not be built")]
     Client(#[source] reqwest::Error),
+}
+
+/// Tries the collector without a span.
+///
+/// # Errors
+/// In words, with its address, when it would not take one.
+pub async fn probe(config: &TracesConfig) -> Result<(), String> {
+    let collector = Collector::new(config).map_err(|error| error.to_string())?;
+    collector.probe(&request::resource(&config.service_name)).await
 }
 
 impl Traces {

@@ -16,6 +16,7 @@ use crate::ledger::{Ledger, LedgerConfig, OpenError};
 use crate::lint::{self, RULES, Report, Rule};
 use crate::plan::Channel;
 use crate::template::DEFAULT_LOCALE;
+use crate::traces;
 
 /// How long a ledger may take to answer.
 const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
@@ -27,7 +28,7 @@ const LEDGER_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Check {
     #[command(flatten)]
     config: ConfigArg,
-    /// Also try broker, ledger, gateways and relays, without sending anything
+    /// Also try broker, ledger, gateways, relays and the collector of traces, without sending anything
     #[arg(long)]
     connect: bool,
     /// One JSON object
@@ -182,6 +183,10 @@ async fn connections(house: &House, gateways: &Gateways) -> Vec<String> {
             let section = if gateway.channel() == Channel::Sms { "sms.gateways" } else { "email.relays" };
             findings.push(format!("{section} \"{}\": {}", gateway.name(), failure.with_mend()));
         }
+    }
+    if let Some(config) = &config.traces {
+        findings
+            .extend(traces::probe(config).await.err().map(|trouble| format!("traces.endpoint: {trouble}")));
     }
     findings
 }

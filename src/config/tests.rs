@@ -239,12 +239,17 @@ fn the_traces_in_the_built_in_files_comments_are_in_order_and_off_without_them()
     let dir = tempfile::tempdir().expect("a folder");
     let secret = dir.path().join("secret");
     fs::write(&secret, "Bearer hunter2\n").expect("written");
+    let authority = dir.path().join("ca.pem");
+    let made = rcgen::generate_simple_self_signed(["x.example.jp".to_owned()]).expect("a certificate");
+    fs::write(&authority, made.cert.pem()).expect("written");
     let lines = include_str!("../../config/shirase.toml").lines().skip_while(|line| *line != "# [traces]");
     let text: Vec<_> = lines.map(|line| line.trim_start_matches(['#', ' '])).collect();
     let text = text.join("\n").replace("/etc/shirase/otlp.authorization", &secret.display().to_string());
+    let text = text.replace("/etc/shirase/ca.pem", &authority.display().to_string());
     let config = load(&text, &[]).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let traces = config.traces.as_ref().expect("on");
     assert_eq!(traces.headers["authorization"].reveal(), "Bearer hunter2");
+    assert!(traces.ca.is_some());
     assert!(!format!("{config:?}").contains("hunter2"));
     assert!(Config::built_in().traces.is_none());
     let alone = [("SHIRASE_TRACES__ENDPOINT", "http://collector:4318")];

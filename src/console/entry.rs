@@ -23,6 +23,8 @@ pub(super) struct Anybody {
 
 /// Somebody who may read.
 pub(super) struct Reader {
+    /// A token's name, or `loopback`.
+    pub who: String,
     pub peer: IpAddr,
     pub headers: HeaderMap,
 }
@@ -50,7 +52,7 @@ impl FromRequestParts<Console> for Reader {
     async fn from_request_parts(parts: &mut Parts, console: &Console) -> Result<Self, Refusal> {
         let (Anybody { peer, headers }, access) = admitted(parts, console).await?;
         match access {
-            Access { reads: true, .. } => Ok(Self { peer, headers }),
+            Access { reads: true, who: Some(who), .. } => Ok(Self { who, peer, headers }),
             Access { who: Some(_), .. } => Err(Refusal::Forbidden("this token does not allow reading")),
             Access { who: None, .. } => Err(Refusal::Unauthorised),
         }

@@ -82,8 +82,7 @@ async fn drained(console: &Console, actor: &Actor, name: &str, asked: Asked) -> 
         even_the_last: asked.even_the_last,
     };
     let ways = ways(&console.0.dispatcher.gateways);
-    let drain = request.judge(&ways, &controls.drains().await?, console.0.dispatcher.clock.now())?;
-    controls.drain(drain.clone()).await?;
+    let drain = controls.drain(request, ways, console.0.dispatcher.clock.now()).await??;
     follow(console, &controls).await;
     Ok(drain)
 }

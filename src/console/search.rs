@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use crate::dispatch;
 use crate::ledger::{self, LedgerConfig, OpenError, Story, ViewError};
 use crate::plan::Address;
+use crate::telemetry::{LookedUp, console_looked_up};
 
 #[derive(Deserialize)]
 pub(super) struct ByEvent {
@@ -28,18 +29,23 @@ struct ByRecipient {
 /// `GET ?event=ID`
 pub(super) async fn by_event(
     State(console): State<Console>,
-    _: Reader,
+    who: Reader,
     asked: Result<Query<ByEvent>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(ByEvent { event }) = asked?;
     let reader = open(&console.0.ledger).await?;
-    Ok(answer(reader.by_id(event.trim()).await?))
+    let stories = reader.by_id(event.trim()).await?;
+    // Only an id that there is: what was asked for may be a number, in the wrong place.
+    if let Some(story) = stories.first() {
+        console_looked_up(&who.who, who.peer, LookedUp::Event(&story.event_id));
+    }
+    Ok(answer(stories))
 }
 
 /// `POST {"recipient": "…"}`
 pub(super) async fn by_recipient(
     State(console): State<Console>,
-    _: Reader,
+    who: Reader,
     bytes: Bytes,
 ) -> Result<Json<Value>, Refusal> {
     let ByRecipient { recipient } = body(&bytes, "{\"recipient\": \"a phone number or mail address\"}")?;
@@ -48,7 +54,9 @@ pub(super) async fn by_recipient(
         .map_err(|_| Refusal::BadRequest("is neither a phone number nor a mail address".to_owned()))?;
     let reader = open(&console.0.ledger).await?;
     let pseudonym = dispatch::pseudonym(&reader.pseudonyms().await?, &address);
-    Ok(answer(reader.by_recipient(&pseudonym).await?))
+    let stories = reader.by_recipient(&pseudonym).await?;
+    console_looked_up(&who.who, who.peer, LookedUp::Recipient(&pseudonym));
+    Ok(answer(stories))
 }
 
 async fn open(config: &LedgerConfig) -> Result<ledger::Reader, Refusal> {

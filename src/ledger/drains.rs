@@ -1,11 +1,12 @@
 //! Drained gateways, shared by all workers through their ledger.
 
+use jiff::Timestamp;
 use tokio::task::spawn_blocking;
 
 use super::postgres::PostgresControls;
 use super::sqlite::SqliteControls;
 use super::{LedgerConfig, LedgerUrl, OpenError};
-use crate::drain::Drain;
+use crate::drain::{Drain, DrainRefusal, DrainRequest, Way};
 
 /// A row of either engine: the columns gateway, since, until, reason, `drained_by`.
 pub(super) fn drain(gateway: String, (since, until): (i64, i64), (reason, by): (String, String)) -> Drain {
@@ -65,14 +66,21 @@ impl Controls {
     }
 
     /// Drains a gateway, or changes its drain; durable when it returns, and followed by all workers within two seconds.
-    /// Drains that were over when it began are forgotten.
+    /// Drains that were over when it began are forgotten. What is asked for is judged by the drains that there are when it is
+    /// written: of two people who want the last two of `ways` at once, one is refused.
     ///
     /// # Errors
     /// When the ledger cannot be written.
-    pub async fn drain(&self, drain: Drain) -> Result<(), ControlError> {
+    pub async fn drain(
+        &self,
+        request: DrainRequest,
+        ways: Vec<Way>,
+        now: Timestamp,
+    ) -> Result<Result<Drain, DrainRefusal>, ControlError> {
+        let judge = move |drains: &[Drain]| request.judge(&ways, drains, now);
         match &self.0 {
-            Engine::Sqlite(engine) => blocking(engine, move |engine| engine.drain(&drain)).await,
-            Engine::Postgres(engine) => engine.drain(&drain).await,
+            Engine::Sqlite(engine) => blocking(engine, move |engine| engine.drain(judge)).await,
+            Engine::Postgres(engine) => engine.drain(judge).await,
         }
     }
 

@@ -97,6 +97,24 @@ pub fn console_acted(
     info!(by, %from, action, event_id, gateway, result, reason, detail, "console: acted");
 }
 
+/// What somebody asked the story of.
+#[derive(Debug, Clone, Copy)]
+pub enum LookedUp<'a> {
+    /// An event, by the id that the ledger has.
+    Event(&'a str),
+    /// A customer, by the pseudonym that the ledger has.
+    Recipient(&'a str),
+}
+
+/// Somebody was shown what a customer was told.
+pub fn console_looked_up(by: &str, from: IpAddr, what: LookedUp<'_>) {
+    let (event_id, recipient) = match what {
+        LookedUp::Event(id) => (Some(id), None),
+        LookedUp::Recipient(pseudonym) => (None, Some(pseudonym)),
+    };
+    info!(by, %from, event_id, recipient, "console: looked up");
+}
+
 /// Somebody signed in.
 pub fn console_signed_in(by: &str, from: IpAddr) {
     count(ConsoleAction::SignIn, ConsoleResult::Done);

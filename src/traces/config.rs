@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use url::Url;
 
-use crate::config::{Secret, Span, text_value};
+use crate::config::{Certificates, Secret, Span, text_value};
 
 /// `[traces]`
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -20,6 +20,9 @@ pub struct TracesConfig {
     /// Headers for the collector. None of their values is ever printed, so a secret may stand here, too.
     #[serde(default)]
     pub headers: BTreeMap<String, Secret>,
+    /// Authorities in PEM form that the collector's certificate may lead to, beside the system's.
+    #[serde(default)]
+    pub ca: Option<Certificates>,
     /// The share of events that are traced, of those that come without a trace; one that comes with a trace is traced
     /// when its sender says so.
     #[serde(default = "every")]

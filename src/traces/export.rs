@@ -8,13 +8,14 @@ use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::bytes::Bytes;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Client, Response, StatusCode, redirect};
+use reqwest::{Certificate, Client, Response, StatusCode, redirect};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{TracesConfig, TracesError, request};
+use crate::config::Certificates;
 use crate::{telemetry, tls};
 
 /// Spans that may wait for the collector: some megabytes, and seconds of a busy worker.
@@ -66,7 +67,7 @@ pub(super) struct Export {
 }
 
 /// Who is sent spans.
-struct Collector {
+pub(super) struct Collector {
     client: Client,
     url: Url,
     headers: HeaderMap,
@@ -172,16 +173,28 @@ impl Export {
 }
 
 impl Collector {
-    fn new(config: &TracesConfig) -> Result<Self, TracesError> {
-        let client = Client::builder()
+    pub fn new(config: &TracesConfig) -> Result<Self, TracesError> {
+        let mut builder = Client::builder()
             .redirect(redirect::Policy::none())
             .timeout(config.timeout.0)
-            .user_agent(concat!("shirase/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(TracesError::Client)?;
+            .user_agent(concat!("shirase/", env!("CARGO_PKG_VERSION")));
+        for certificate in config.ca.as_ref().map(Certificates::der).unwrap_or_default() {
+            let certificate = Certificate::from_der(certificate).map_err(TracesError::Client)?;
+            builder = builder.add_root_certificate(certificate);
+        }
+        let client = builder.build().map_err(TracesError::Client)?;
         let mut headers = config.header_map();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
         Ok(Self { client, url: config.endpoint.traces(), headers })
+    }
+
+    /// Whether it would take spans of this `resource`, asked with none.
+    ///
+    /// # Errors
+    /// In words, when it would not.
+    pub async fn probe(&self, resource: &Resource) -> Result<(), String> {
+        let answer = self.post(request::encode(resource, Vec::new())).await;
+        answer.map(|_| ()).map_err(|refusal| refusal.detail)
     }
 
     async fn post(&self, body: Bytes) -> Result<u64, Refusal> {

@@ -1,6 +1,7 @@
 //! HTTPS gateways with certificates made on the spot: a private authority is trusted where it is configured and nowhere else,
 //! and what is wrong with a certificate is said with host and mend. And a look at the end of any.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -9,7 +10,9 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair,
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use shirase::certificate::{LookError, Opening, Place, not_after};
+use shirase::config::Span;
 use shirase::gateway::{Class, Gateway, Reason};
+use shirase::traces::{self, TracesConfig};
 
 use crate::gateways::{REFERENCE, send_sms};
 use crate::house;
@@ -126,6 +129,26 @@ async fn what_is_wrong_with_a_certificate_is_said_with_host_and_mend() {
         let probed = gateway.probe(house::time()).await.expect_err(words);
         assert_eq!(probed, failure, "a probe finds the same");
     }
+}
+
+#[tokio::test]
+async fn a_collector_s_private_authority_is_trusted_where_it_is_configured_and_missed_with_a_mend() {
+    let authority = Authority::new();
+    let port = authority.server("localhost", |_| {});
+    let config = |ca: Option<String>| TracesConfig {
+        endpoint: format!("https://localhost:{port}").parse().expect("a URL"),
+        headers: BTreeMap::new(),
+        ca: ca.map(|pem| pem.parse().expect("a certificate")),
+        sample: 1.0,
+        // What this server waits for in a request.
+        service_name: REFERENCE.to_owned(),
+        timeout: Span::seconds(5),
+    };
+    assert_eq!(traces::probe(&config(Some(authority.pem()))).await, Ok(()));
+    let refused = traces::probe(&config(None)).await.expect_err("a stranger");
+    let words =
+        "TLS: the certificate of localhost is signed by an unknown authority; give its CA as `ca_file`";
+    assert_eq!(refused, words);
 }
 
 #[tokio::test]

@@ -978,7 +978,8 @@ fn check_connect_names_what_cannot_be_reached_and_sends_nothing() {
     let desk = desk
         .with("SHIRASE_SMS__GATEWAYS__0__URL", &format!("http://{closed}/sms"))
         .with("SHIRASE_EMAIL__RELAYS__0__URL", &format!("smtp://{closed}"))
-        .with("SHIRASE_LEDGER__URL", "sqlite:/nowhere/at/all.db");
+        .with("SHIRASE_LEDGER__URL", "sqlite:/nowhere/at/all.db")
+        .with("SHIRASE_TRACES__ENDPOINT", &format!("http://{closed}"));
     let ran = desk.run(&["check", "--connect"]).expect(1);
     assert_contains(
         &ran.out,
@@ -987,7 +988,8 @@ fn check_connect_names_what_cannot_be_reached_and_sends_nothing() {
             "sms.gateways \"primary\": ",
             "email.relays \"mta\": ",
             "ledger.url: ",
-            "4 finding",
+            &format!("traces.endpoint: no connection to {closed}"),
+            "5 finding",
         ],
     );
     assert_eq!((sandbox.sandbox.sms().len(), sandbox.sandbox.mail().len()), (0, 0));

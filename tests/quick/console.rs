@@ -266,7 +266,15 @@ fn an_event_is_found_by_its_id_or_by_a_number_in_any_spelling_that_is_never_said
         assert_eq!(answer.code(), (400, "bad_request".to_owned()), "{nobody}");
         said += &answer.body;
     }
-    said += &running.log();
+    let log = running.log();
+    let looked: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let looked: Vec<&Value> = looked.iter().filter(|line| line["message"] == "console: looked up").collect();
+    assert_eq!(looked.len(), 7, "each that was answered, none that was refused: {log}");
+    assert!(looked.iter().all(|line| line["by"] == "loopback" && line["from"] == "127.0.0.1"), "{log}");
+    assert_eq!((&looked[0]["event_id"], &looked[0]["recipient"]), (&json!("e-1"), &Value::Null));
+    let pseudonym = &story["notifications"][0]["recipient"];
+    assert!(looked[1..5].iter().all(|line| &line["recipient"] == pseudonym), "{pseudonym} in {log}");
+    said += &log;
     said += &try_http_get(running.port, "/metrics").expect("metrics").1;
     for secret in SECRETS.iter().chain(&["9098765432"]) {
         assert!(!said.contains(secret), "{secret} is in\n{said}");

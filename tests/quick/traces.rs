@@ -17,6 +17,7 @@ fn to(collector: &Collector) -> impl FnOnce(&mut Config) {
     let traces = TracesConfig {
         endpoint: collector.endpoint().parse().expect("a URL"),
         headers: [("authorization".to_owned(), "Bearer t0ken".parse().expect("a secret"))].into(),
+        ca: None,
         sample: 1.0,
         service_name: "house".to_owned(),
         timeout: Span::seconds(5),

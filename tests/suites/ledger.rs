@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use shirase::drain::Drain;
+use shirase::drain::{Drain, DrainRefusal, DrainRequest, Way};
 use shirase::ledger::{
     Attempt, Claim, ClaimAnswer, Close, Controls, EventRecord, EventState, Fate, Grant, Held, Keep, Ledger,
     MessageName, Reader, Receipt, ReceiptAnswer, Renew, Reopened, Revive, Sealed, Settle, SettleAnswer,
     Settled, Story, TargetRecord,
 };
+use shirase::plan::Channel;
 use tokio::time::sleep;
 
 /// Far longer than any test takes.
@@ -561,15 +562,29 @@ pub async fn a_story_tells_all_of_an_event_and_nothing_personal(mut bed: impl Be
     assert!(bed.reader().await.by_id("no such").await.expect("readable").is_empty());
 }
 
-fn drain(gateway: &str, since: i64, minutes: i64) -> Drain {
-    let at = |second| Timestamp::from_second(second).expect("in range");
-    Drain {
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).expect("in range")
+}
+
+fn ways() -> Vec<Way> {
+    let way = |name: &str| Way { name: name.to_owned(), channel: Channel::Sms };
+    ["primary", "backup", "third"].map(way).to_vec()
+}
+
+fn drain_request(gateway: &str, minutes: u64) -> DrainRequest {
+    DrainRequest {
         gateway: gateway.to_owned(),
-        since: at(since),
-        until: at(since + 60 * minutes),
+        length: Duration::from_secs(60 * minutes),
         reason: "業者の保守".to_owned(),
         by: "kato".to_owned(),
+        even_the_last: false,
     }
+}
+
+/// For so many minutes from `since` on.
+async fn drained(controls: &Controls, gateway: &str, since: i64, minutes: u64) -> Drain {
+    let drained = controls.drain(drain_request(gateway, minutes), ways(), at(since)).await;
+    drained.expect("the ledger can be written").expect("may be")
 }
 
 const NOON: i64 = 1_790_000_000;
@@ -578,13 +593,12 @@ pub async fn a_drain_from_beside_is_seen_by_the_worker_until_it_is_resumed(mut b
     let ledger = bed.open().await;
     assert_eq!(ledger.drains().await, Ok(Vec::new()));
     let controls = bed.controls().await;
-    let (first, second) = (drain("backup", NOON, 15), drain("primary", NOON, 15));
-    controls.drain(second.clone()).await.expect("written");
-    controls.drain(first.clone()).await.expect("written");
+    let second = drained(&controls, "primary", NOON, 15).await;
+    let first = drained(&controls, "backup", NOON, 15).await;
     assert_eq!(ledger.drains().await, Ok(vec![first.clone(), second.clone()]));
     assert_eq!(controls.drains().await, Ok(vec![first.clone(), second]));
-    let longer = Drain { reason: "still".to_owned(), ..drain("primary", NOON + 60, 30) };
-    controls.drain(longer.clone()).await.expect("written");
+    let longer = drained(&controls, "primary", NOON + 60, 30).await;
+    assert_eq!(longer.until, at(NOON + 60 + 1800));
     assert_eq!(ledger.drains().await, Ok(vec![first.clone(), longer]), "the later word counts");
     assert_eq!(controls.resume("primary").await, Ok(true));
     assert_eq!(controls.resume("primary").await, Ok(false), "there is none any more");
@@ -597,19 +611,34 @@ pub async fn a_drain_is_forgotten_when_another_is_written_after_its_end(mut bed:
     let ledger = bed.open().await;
     ledger.drains().await.expect("open");
     let controls = bed.controls().await;
-    controls.drain(drain("old", NOON, 1)).await.expect("written");
-    controls.drain(drain("primary", NOON, 1)).await.expect("written");
-    let again = drain("primary", NOON + 60, 1);
-    controls.drain(again.clone()).await.expect("written");
+    drained(&controls, "third", NOON, 1).await;
+    drained(&controls, "primary", NOON, 1).await;
+    let again = drained(&controls, "primary", NOON + 60, 1).await;
     assert_eq!(controls.drains().await, Ok(vec![again]));
+}
+
+pub async fn of_two_people_who_drain_the_last_two_gateways_at_once_one_is_refused(mut bed: impl Bed) {
+    let ledger = bed.open().await;
+    ledger.drains().await.expect("open");
+    let controls = bed.controls().await;
+    // At once, again and again: whoever reads before the other writes must not act on what was read.
+    for round in 0..10 {
+        let now = NOON + round * 3600;
+        drained(&controls, "third", now, 15).await;
+        let ask = |gateway| controls.drain(drain_request(gateway, 15), ways(), at(now));
+        let (one, other) = tokio::join!(ask("primary"), ask("backup"));
+        let answers = [one.expect("written"), other.expect("written")];
+        let refused = |answer: &&Result<_, _>| matches!(answer, Err(DrainRefusal::LastWayOut { .. }));
+        assert_eq!(answers.iter().filter(refused).count(), 1, "{answers:?}");
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1, "{answers:?}");
+    }
 }
 
 pub async fn drains_survive_a_restart_and_may_be_written_without_a_worker(mut bed: impl Bed) {
     let ledger = bed.open().await;
     ledger.drains().await.expect("open");
     drop(ledger);
-    let there = drain("primary", NOON, 15);
-    bed.controls().await.drain(there.clone()).await.expect("written");
+    let there = drained(&bed.controls().await, "primary", NOON, 15).await;
     assert_eq!(bed.open().await.drains().await, Ok(vec![there]));
 }
 
@@ -639,6 +668,7 @@ macro_rules! ledger_suite {
             a_story_tells_all_of_an_event_and_nothing_personal,
             a_drain_from_beside_is_seen_by_the_worker_until_it_is_resumed,
             a_drain_is_forgotten_when_another_is_written_after_its_end,
+            of_two_people_who_drain_the_last_two_gateways_at_once_one_is_refused,
             drains_survive_a_restart_and_may_be_written_without_a_worker,
         );
     };

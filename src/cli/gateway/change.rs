@@ -50,8 +50,8 @@ impl DrainCommand {
             by: self.by.unwrap_or_else(caller),
             even_the_last: self.even_the_last,
         };
-        let drains = controls.drains().await.map_err(unreachable)?;
-        let drain = match request.judge(&ways(&config), &drains, Clock::system().now()) {
+        let drained = controls.drain(request, ways(&config), Clock::system().now()).await;
+        let drain = match drained.map_err(unreachable)? {
             Ok(drain) => drain,
             Err(refusal @ DrainRefusal::LastWayOut { .. }) => {
                 eprintln!("{refusal}; --even-the-last drains it all the same");
@@ -60,7 +60,6 @@ impl DrainCommand {
             Err(refusal) => return Err(Usage(refusal.to_string()).into()),
         };
         let told = format!("{}: drained until {} (Japan) by {}", drain.gateway, jst(drain.until), drain.by);
-        controls.drain(drain).await.map_err(unreachable)?;
         writeln!(stdout(), "{told}")?;
         Ok(ExitCode::SUCCESS)
     }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Row, Transaction};
 
 use super::super::drains::{ControlError, drain};
 use super::connect::{Connected, PostgresUrl, Problem, Purpose, connect};
 use super::in_time;
-use crate::drain::Drain;
+use crate::drain::{Drain, DrainRefusal};
 
 /// Every drain, as `Statements` asks for it.
 pub(super) fn read(row: &Row) -> Result<Drain, Problem> {
@@ -42,9 +42,12 @@ impl PostgresControls {
         Ok(in_time(drains(&at)).await?)
     }
 
-    pub async fn drain(&self, drain: &Drain) -> Result<(), ControlError> {
-        let at = self.connect().await?;
-        Ok(in_time(write(&at.client, drain)).await?)
+    pub async fn drain(
+        &self,
+        judge: impl FnOnce(&[Drain]) -> Result<Drain, DrainRefusal>,
+    ) -> Result<Result<Drain, DrainRefusal>, ControlError> {
+        let mut at = self.connect().await?;
+        Ok(in_time(judge_and_write(&mut at, judge)).await?)
     }
 
     pub async fn resume(&self, gateway: &str) -> Result<bool, ControlError> {
@@ -58,13 +61,30 @@ impl PostgresControls {
     }
 }
 
-/// One statement is one transaction.
-async fn write(client: &Client, drain: &Drain) -> Result<(), Problem> {
+/// Whoever else drains waits for the end of this one; reading goes on.
+async fn judge_and_write(
+    at: &mut Connected,
+    judge: impl FnOnce(&[Drain]) -> Result<Drain, DrainRefusal>,
+) -> Result<Result<Drain, DrainRefusal>, Problem> {
+    let transaction = at.client.transaction().await?;
+    transaction.batch_execute("LOCK TABLE shirase_drain IN SHARE ROW EXCLUSIVE MODE").await?;
+    let rows = transaction.query(&at.statements.drains, &[]).await?;
+    let drains = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    let drain = match judge(&drains) {
+        Ok(drain) => drain,
+        refused => return Ok(refused),
+    };
+    write(&transaction, &drain).await?;
+    transaction.commit().await?;
+    Ok(Ok(drain))
+}
+
+async fn write(transaction: &Transaction<'_>, drain: &Drain) -> Result<(), Problem> {
     let (since, until) = (drain.since.as_millisecond(), drain.until.as_millisecond());
     let upsert = "WITH over AS (DELETE FROM shirase_drain WHERE until <= $2 AND gateway <> $1)
          INSERT INTO shirase_drain (gateway, since, until, reason, drained_by) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (gateway) DO UPDATE SET since = excluded.since, until = excluded.until,
            reason = excluded.reason, drained_by = excluded.drained_by";
-    client.execute(upsert, &[&drain.gateway, &since, &until, &drain.reason, &drain.by]).await?;
+    transaction.execute(upsert, &[&drain.gateway, &since, &until, &drain.reason, &drain.by]).await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 use super::super::OpenError;
 use super::super::drains::drain;
 use super::{BUSY_TIMEOUT, engine_error, of_this_version, shown};
-use crate::drain::Drain;
+use crate::drain::{Drain, DrainRefusal};
 
 pub(super) fn drains(connection: &Connection) -> rusqlite::Result<Vec<Drain>> {
     let select = "SELECT gateway, since, until, reason, drained_by FROM drain ORDER BY gateway";
@@ -38,9 +38,16 @@ impl SqliteControls {
         drains(&self.connect()?)
     }
 
-    pub fn drain(&self, drain: &Drain) -> rusqlite::Result<()> {
+    pub fn drain(
+        &self,
+        judge: impl FnOnce(&[Drain]) -> Result<Drain, DrainRefusal>,
+    ) -> rusqlite::Result<Result<Drain, DrainRefusal>> {
         let mut connection = self.connect()?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let drain = match judge(&drains(&transaction)?) {
+            Ok(drain) => drain,
+            refused => return Ok(refused),
+        };
         let (since, until) = (drain.since.as_millisecond(), drain.until.as_millisecond());
         transaction.execute("DELETE FROM drain WHERE until <= ?1", [since])?;
         let upsert =
@@ -48,7 +55,8 @@ impl SqliteControls {
                       ON CONFLICT (gateway) DO UPDATE SET since = excluded.since, until = excluded.until,
                         reason = excluded.reason, drained_by = excluded.drained_by";
         transaction.execute(upsert, params![drain.gateway, since, until, drain.reason, drain.by])?;
-        transaction.commit()
+        transaction.commit()?;
+        Ok(Ok(drain))
     }
 
     pub fn resume(&self, gateway: &str) -> rusqlite::Result<bool> {
