@@ -103,6 +103,8 @@ fn with_every_gateway_drained_events_wait_readyz_says_why_and_the_drains_end_by_
     assert_eq!(asked(&ways), [0, 20], "the other one's drain goes on");
     let passed = Clock::system().now().duration_since(over).as_secs();
     assert!(passed >= 15, "resumed after {passed} s of about 20");
+    // The gateway is asked again when its drain is over; the metric says so at the worker's next look, within a second.
+    wait_drained(&house, "gateway-2", 0.0);
     assert_eq!(house.metric("shirase_gateway_drained", &[]), 1.0);
     worker.wait_ready(house.http, PATIENCE);
     let listed = gateway(&house, &worker, &["list"]);
