@@ -30,6 +30,7 @@
 //! | [`loopback`] | what pages on loopback answer, and what they refuse |
 //! | [`dead`] | the dead-letter queue as people see it: letters, filters, a look, what became of each |
 //! | [`printable`] | text from elsewhere without what a terminal or a page might obey. Pure |
+//! | `http_client` | what all clients have in common that ask others over HTTP |
 //! | [`tls`] | certificate errors in words that name the host and the mend. Pure |
 //! | [`certificate`] | when the certificates end that gateways, relays, broker and database show |
 //! | [`config`] | built-in, file, environment; all problems at once |
@@ -66,6 +67,7 @@ pub mod drain;
 pub mod event;
 pub mod example;
 pub mod gateway;
+mod http_client;
 pub mod ledger;
 pub mod lint;
 pub mod loopback;

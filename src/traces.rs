@@ -7,10 +7,12 @@
 //! | `trace` | what is told of an event and of each step |
 //! | `span` | a step, from its beginning to its end |
 //! | `request` | spans as the protocol has them. Pure |
-//! | `export` | the queue, batches, and the collector's answers |
+//! | `export` | the queue, and batches on their way |
+//! | `collector` | one request, and the collector's answer |
 //!
 //! Nothing on the way of an event waits for any of it: a span that finds no place in the queue is dropped and counted.
 
+mod collector;
 mod config;
 mod export;
 mod origin;
@@ -25,8 +27,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::collector::Collector;
 pub use self::config::{CollectorUrl, CollectorUrlError, TracesConfig};
-use self::export::{Collector, Export, Queue};
+use self::export::{Export, Queue};
 use self::span::Begun;
 pub(crate) use self::trace::Trace;
 use crate::clock::Clock;

@@ -306,10 +306,17 @@ sender = \"BANK\"
 #[test]
 fn what_is_wrong_with_keys_and_certificates_is_named_by_its_key_and_never_shown() {
     let relay = "[[email.relays]]\nname = \"r\"\nurl = \"smtp://127.0.0.1:25\"\n";
-    let text =
-        format!("[broker]\nca = \"sEcReT\"\n[email]\nreturn_path = \"bounce\"\n{relay}ca = \"sEcReT\"\n");
+    let gateway = "[[sms.gateways]]\nname = \"g\"\nkind = \"http\"\nurl = \"https://x/\"\nca = \"sEcReT\"\n";
+    let text = format!(
+        "[broker]\nca = \"sEcReT\"\n[email]\nreturn_path = \"bounce\"\n{relay}ca = \"sEcReT\"\n{gateway}"
+    );
     let forms = load(&text, &[]).expect_err("wrong");
-    for key in ["broker.ca: holds no", "email.return_path: is no", "email.relays.0.ca: holds no"] {
+    for key in [
+        "broker.ca: holds no",
+        "email.return_path: is no",
+        "email.relays.0.ca: holds no",
+        "sms.gateways.0.ca: holds no",
+    ] {
         assert!(forms.contains(key), "{key}: {forms}");
     }
     let signing = "[email.dkim]\ndomain = \"example.jp\"\nselector = \"s 1\"\nprivate_key = \"sEcReT\"\n";

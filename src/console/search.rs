@@ -29,7 +29,7 @@ struct ByRecipient {
 /// `GET ?event=ID`
 pub(super) async fn by_event(
     State(console): State<Console>,
-    who: Reader,
+    Reader { who, peer, .. }: Reader,
     asked: Result<Query<ByEvent>, QueryRejection>,
 ) -> Result<Json<Value>, Refusal> {
     let Query(ByEvent { event }) = asked?;
@@ -37,7 +37,7 @@ pub(super) async fn by_event(
     let stories = reader.by_id(event.trim()).await?;
     // Only an id that there is: what was asked for may be a number, in the wrong place.
     if let Some(story) = stories.first() {
-        console_looked_up(&who.who, who.peer, LookedUp::Event(&story.event_id));
+        console_looked_up(&who, peer, LookedUp::Event(&story.event_id));
     }
     Ok(answer(stories))
 }
@@ -45,7 +45,7 @@ pub(super) async fn by_event(
 /// `POST {"recipient": "…"}`
 pub(super) async fn by_recipient(
     State(console): State<Console>,
-    who: Reader,
+    Reader { who, peer, .. }: Reader,
     bytes: Bytes,
 ) -> Result<Json<Value>, Refusal> {
     let ByRecipient { recipient } = body(&bytes, "{\"recipient\": \"a phone number or mail address\"}")?;
@@ -55,7 +55,7 @@ pub(super) async fn by_recipient(
     let reader = open(&console.0.ledger).await?;
     let pseudonym = dispatch::pseudonym(&reader.pseudonyms().await?, &address);
     let stories = reader.by_recipient(&pseudonym).await?;
-    console_looked_up(&who.who, who.peer, LookedUp::Recipient(&pseudonym));
+    console_looked_up(&who, peer, LookedUp::Recipient(&pseudonym));
     Ok(answer(stories))
 }
 

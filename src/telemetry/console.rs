@@ -106,7 +106,7 @@ pub enum LookedUp<'a> {
     Recipient(&'a str),
 }
 
-/// Somebody was shown what a customer was told.
+/// Somebody asked what became of an event, or what a customer was told.
 pub fn console_looked_up(by: &str, from: IpAddr, what: LookedUp<'_>) {
     let (event_id, recipient) = match what {
         LookedUp::Event(id) => (Some(id), None),

@@ -1,4 +1,4 @@
-//! From the queue to the collector: batches, its answers, and trouble told once.
+//! From the queue to the collector: batches, handed over again where that helps, and trouble told once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,16 +7,13 @@ use std::time::Duration;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::bytes::Bytes;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Certificate, Client, Response, StatusCode, redirect};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
+use super::collector::{Collector, Refusal};
 use super::{TracesConfig, TracesError, request};
-use crate::config::Certificates;
-use crate::{telemetry, tls};
+use crate::telemetry;
 
 /// Spans that may wait for the collector: some megabytes, and seconds of a busy worker.
 const QUEUE: usize = 8192;
@@ -29,9 +26,6 @@ const GATHER: Duration = Duration::from_secs(1);
 
 /// How long a batch waits before each further try, when the collector did not take it and may take it then.
 const AGAIN: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
-
-/// An answer longer than this is not read on: it holds a number.
-const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// Where finished spans go.
 pub(super) struct Queue {
@@ -64,20 +58,6 @@ pub(super) struct Export {
     resource: Resource,
     stop: CancellationToken,
     in_trouble: bool,
-}
-
-/// Who is sent spans.
-pub(super) struct Collector {
-    client: Client,
-    url: Url,
-    headers: HeaderMap,
-}
-
-/// Why the collector has not taken a batch.
-struct Refusal {
-    detail: String,
-    /// It may take the same one later (OTLP specification, "Failures"); not after a time-out, because it may have it.
-    for_now: bool,
 }
 
 impl Export {
@@ -170,76 +150,6 @@ impl Export {
         }
         self.collector.post(body).await
     }
-}
-
-impl Collector {
-    pub fn new(config: &TracesConfig) -> Result<Self, TracesError> {
-        let mut builder = Client::builder()
-            .redirect(redirect::Policy::none())
-            .timeout(config.timeout.0)
-            .user_agent(concat!("shirase/", env!("CARGO_PKG_VERSION")));
-        for certificate in config.ca.as_ref().map(Certificates::der).unwrap_or_default() {
-            let certificate = Certificate::from_der(certificate).map_err(TracesError::Client)?;
-            builder = builder.add_root_certificate(certificate);
-        }
-        let client = builder.build().map_err(TracesError::Client)?;
-        let mut headers = config.header_map();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-protobuf"));
-        Ok(Self { client, url: config.endpoint.traces(), headers })
-    }
-
-    /// Whether it would take spans of this `resource`, asked with none.
-    ///
-    /// # Errors
-    /// In words, when it would not.
-    pub async fn probe(&self, resource: &Resource) -> Result<(), String> {
-        let answer = self.post(request::encode(resource, Vec::new())).await;
-        answer.map(|_| ()).map_err(|refusal| refusal.detail)
-    }
-
-    async fn post(&self, body: Bytes) -> Result<u64, Refusal> {
-        let request = self.client.post(self.url.clone()).headers(self.headers.clone()).body(body);
-        let answer = request.send().await.map_err(|error| self.unreached(&error))?;
-        let status = answer.status();
-        if status.is_success() {
-            return Ok(request::rejected(&read(answer).await));
-        }
-        let for_now = matches!(
-            status,
-            StatusCode::TOO_MANY_REQUESTS
-                | StatusCode::BAD_GATEWAY
-                | StatusCode::SERVICE_UNAVAILABLE
-                | StatusCode::GATEWAY_TIMEOUT
-        );
-        Err(Refusal { detail: format!("{} answers HTTP {}", self.place(), status.as_u16()), for_now })
-    }
-
-    fn unreached(&self, error: &reqwest::Error) -> Refusal {
-        let place = self.place();
-        let detail = match tls::explain(error, self.url.host_str().unwrap_or_default()) {
-            Some(words) => words,
-            None if error.is_timeout() => format!("{place} does not answer in time"),
-            None if error.is_connect() => format!("no connection to {place}"),
-            None => format!("{place} ended the connection before its answer"),
-        };
-        Refusal { detail, for_now: error.is_connect() }
-    }
-
-    fn place(&self) -> String {
-        let port = self.url.port_or_known_default().unwrap_or_default();
-        format!("{}:{port}", self.url.host_str().unwrap_or_default())
-    }
-}
-
-async fn read(mut answer: Response) -> Vec<u8> {
-    let mut body = Vec::new();
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
-            break;
-        }
-        body.extend_from_slice(&chunk);
-    }
-    body
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! The network side of all SMS gateways: one request, one bounded answer. Redirects are never followed: a text must not go
-//! where nobody configured it to.
+//! The network side of all SMS gateways: one request, one bounded answer.
 
 use std::error::Error;
 use std::io;
@@ -7,15 +6,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
+use reqwest::Response;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Certificate, Response, redirect};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::super::{Class, Failure, Reason};
 use super::SmsGatewayConfig;
 use super::wire::{Answer, Body, Request};
-use crate::tls;
+use crate::{http_client, tls};
 
 /// An answer longer than this is not read on: it only has to hold an id and a code.
 pub(super) const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -26,19 +25,15 @@ impl Client {
     /// # Errors
     /// In words, when the configured certificates or the system's TLS cannot be used.
     pub fn new(config: &SmsGatewayConfig) -> Result<Self, String> {
-        let mut builder = reqwest::Client::builder()
-            .redirect(redirect::Policy::none())
-            .timeout(config.common.timeout.0)
-            .connect_timeout(config.common.connect_timeout.0.min(config.common.timeout.0 / 2))
-            .tcp_nodelay(true)
-            .user_agent(concat!("shirase/", env!("CARGO_PKG_VERSION")));
-        if let Some(pem) = &config.common.ca {
-            let certificates = Certificate::from_pem_bundle(pem.reveal().as_bytes());
-            let certificates = certificates.ok().filter(|found| !found.is_empty());
-            let certificates = certificates.ok_or("ca: holds no certificate in PEM form")?;
-            builder = certificates.into_iter().fold(builder, reqwest::ClientBuilder::add_root_certificate);
-        }
-        builder.build().map(Self).map_err(|_| "the HTTP client could not be built".to_owned())
+        let common = &config.common;
+        let built = http_client::builder(common.ca.as_ref()).and_then(|builder| {
+            builder
+                .timeout(common.timeout.0)
+                .connect_timeout(common.connect_timeout.0.min(common.timeout.0 / 2))
+                .tcp_nodelay(true)
+                .build()
+        });
+        built.map(Self).map_err(|_| "the HTTP client could not be built".to_owned())
     }
 
     /// Sends a request and reads its answer; `now` is for an answer that names a time.

@@ -13,7 +13,7 @@ use super::infobip::{self, InfobipConfig};
 use super::text::Repertoire;
 use super::twilio::{self, TwilioConfig};
 use super::vonage::{self, VonageConfig};
-use crate::config::{Secret, Span};
+use crate::config::{Certificates, Span};
 use crate::template::{Segments, segments};
 
 /// `[sms]`
@@ -80,7 +80,7 @@ pub struct CommonConfig {
     #[serde(default = "default_unknown_wait")]
     pub unknown_wait: Span,
     /// Certificates (PEM) of a private authority that are trusted beside the system's.
-    pub ca: Option<Secret>,
+    pub ca: Option<Certificates>,
     /// The route carries only characters of Shift_JIS.
     #[serde(default)]
     pub shift_jis: bool,
