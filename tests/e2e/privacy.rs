@@ -59,7 +59,11 @@ fn marked_events_through_echoing_gateways_leave_no_mark_anywhere() {
     assert_none(&ledger(&worker), "the ledger's file");
     let spans = collector.spans();
     assert!(spans.len() > events.len(), "only {} spans", spans.len());
-    assert_none(&format!("{spans:?}"), "a span");
+    for span in spans {
+        // Not times and ids, whose digits are thousands and may be a mark's by chance.
+        let said = format!("{} {} {:?} {:?}", span.name, span.service, span.attributes, span.failed);
+        assert_none(&said, "a span");
+    }
 }
 
 /// The search is worth something only if there was something to find.
