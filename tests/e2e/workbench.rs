@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::house::BINARY;
 use crate::support::browser::key::{ALT, CONTROL, DOWN, END, ENTER, ESCAPE, SHIFT, TAB};
 use crate::support::browser::{DESKTOP, PHONE};
-use crate::support::{Browser, Workbench, eventually};
+use crate::support::{Browser, Workbench};
 
 const SMS: &str = "ja/security.login/sms.hbs";
 const BUTTON: &str = "[data-path='ja/security.login/sms.hbs']";
@@ -182,9 +182,8 @@ fn whoever_is_overtaken_sees_both_texts_and_chooses() {
     browser.screenshot("workbench-conflict");
     browser.click("#conflict-mine");
     browser.click("#save");
-    eventually(std::time::Duration::from_secs(60), "the saved text", || {
-        (bench.file(SMS) == mine).then_some(())
-    });
+    page.wait_for_verdict("保存しました");
+    assert_eq!(bench.file(SMS), mine);
     page.has_no_complaints_but("409");
 }
 

@@ -25,6 +25,8 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// Keys by the characters that WebDriver gives them.
 pub mod key {
+    /// Of all that were held.
+    pub const RELEASED: &str = "\u{E000}";
     pub const TAB: &str = "\u{E004}";
     pub const ENTER: &str = "\u{E007}";
     pub const SHIFT: &str = "\u{E008}";
@@ -33,6 +35,7 @@ pub mod key {
     pub const ESCAPE: &str = "\u{E00C}";
     pub const END: &str = "\u{E010}";
     pub const DOWN: &str = "\u{E015}";
+    pub const DELETE: &str = "\u{E017}";
 }
 
 /// How large a screenshot is.
@@ -133,12 +136,13 @@ impl Browser {
         text.as_str().unwrap_or_default().to_owned()
     }
 
-    /// Empties a field and types into it.
+    /// Types over what a field holds, as people do: WebDriver's own "clear" tells the page nothing of an input, which may put the
+    /// old text back before the new one comes.
     #[track_caller]
     pub fn fill(&self, selector: &str, text: &str) {
         let element = self.element(selector);
-        self.ask(Method::POST, &format!("/element/{element}/clear"), &json!({}));
-        self.ask(Method::POST, &format!("/element/{element}/value"), &json!({"text": text}));
+        let keys = [key::CONTROL, "a", key::RELEASED, key::DELETE, text].concat();
+        self.ask(Method::POST, &format!("/element/{element}/value"), &json!({"text": keys}));
     }
 
     /// Presses keys together, where the focus is: `[CONTROL, "s"]`.
