@@ -8,7 +8,7 @@ mod kills;
 mod postgres;
 mod rabbitmq;
 
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 
 use crate::house::House;
 use crate::support::RabbitMq;
@@ -23,5 +23,11 @@ fn trial(name: &str) -> Trial {
 /// A broker node to be hurt, by one test at a time.
 pub fn own_node() -> MutexGuard<'static, RabbitMq> {
     static NODE: OnceLock<Mutex<RabbitMq>> = OnceLock::new();
-    NODE.get_or_init(|| Mutex::new(RabbitMq::start())).lock().unwrap_or_else(PoisonError::into_inner)
+    NODE.get_or_init(|| Mutex::new(RabbitMq::start())).lock().unwrap_or_else(|failed| {
+        // Whatever the test left behind that failed, an alarm or a frozen node, is not the next one's trouble.
+        let mut node = failed.into_inner();
+        *node = RabbitMq::start();
+        NODE.get().inspect(|node| node.clear_poison());
+        node
+    })
 }

@@ -1,5 +1,7 @@
 //! What happens to the broker, alone and as a cluster, must not need a person, and costs no event.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -79,12 +81,22 @@ fn connections_that_an_operator_closes_are_made_anew_and_cost_no_event() {
 }
 
 /// Retries cannot be published while the alarm lasts: their deliveries wait, unacknowledged.
+///
+/// A broker tells of its alarm whoever publishes. A part of the events is refused until the alarm is known, so that there
+/// are retries to publish however late it comes.
 #[test]
 fn a_memory_alarm_while_retries_are_published_costs_no_event() {
     let broker = own_node();
-    let trial = on(&broker, "memory-alarm");
+    // Nothing is given up meanwhile.
+    let schedule = format!("schedule = {:?}", [["1s"; 100].as_slice(), &["2s"]].concat());
+    let trial = on(&broker, "memory-alarm").with(|house| house.set("retry", &schedule));
     let refused = SmsFault::refuse(StatusCode::TOO_MANY_REQUESTS);
-    trial.sandbox.misbehave_sms(move |asked| (asked.before == 0).then_some(refused));
+    let alarm = Arc::new(AtomicBool::new(true));
+    let known = Arc::clone(&alarm);
+    trial.sandbox.misbehave_sms(move |asked| {
+        let again = asked.to.ends_with('0') && known.load(Ordering::Relaxed);
+        (asked.before == 0 || again).then_some(refused)
+    });
     let worker = trial.house.start();
     let publishing = trial.publish_paced(0..EVENTS, PACE);
     trial.wait_taken(EVENTS / 10);
@@ -92,6 +104,7 @@ fn a_memory_alarm_while_retries_are_published_costs_no_event() {
     eventually(PATIENCE, "/readyz to say that nothing can be published", || {
         http_get(trial.house.http, "/readyz").1.contains("no connection to publish").then_some(())
     });
+    alarm.store(false, Ordering::Relaxed);
     thread::sleep(Duration::from_secs(3));
     broker.ctl(&["set_vm_memory_high_watermark", "absolute", "1GB"]);
     publishing.join().expect("all confirmed");
