@@ -5,6 +5,7 @@
 #   tests/run.sh [all] [FILTER]    everything; the rest of the arguments goes to the end-to-end tests
 #   tests/run.sh monitoring        Prometheus' rules before promtool, with their cases; a part of all
 #   tests/run.sh contract          `shirase asyncapi` before AsyncAPI's own parser; a part of all
+#   tests/run.sh deploy            systemd unit, Kubernetes manifests and Dockerfile before tools that read them; a part of all
 #   tests/run.sh chaos [--minutes N] [--seed S]
 #                                  random faults, drawn from a seed, on two workers, a broker of three nodes, PostgreSQL, and
 #                                  gateways that misbehave; ten minutes unless told otherwise; a table at the end
@@ -29,6 +30,8 @@ missing_packages() {
     /usr/bin/python3 -c 'import dkim' 2>/dev/null || echo python3-dkim
     command -v promtool >/dev/null && command -v prometheus >/dev/null || echo prometheus
     command -v openssl >/dev/null || echo openssl
+    command -v systemd-analyze >/dev/null || echo systemd
+    /usr/bin/python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
     command -v chromium >/dev/null || echo chromium
     command -v chromedriver >/dev/null || echo chromium-driver
     compgen -G '/usr/share/fonts/opentype/noto/NotoSansCJK-*' >/dev/null || echo fonts-noto-cjk
@@ -96,6 +99,7 @@ all() {
     show cargo test --locked --doc
     monitoring
     contract
+    deploy
 }
 
 # The rules as Prometheus reads them, and for every alert a case that fires and one that stays silent.
@@ -103,6 +107,55 @@ monitoring() {
     install_servers
     show promtool check config config/prometheus/prometheus.yml
     show promtool test rules tests/prometheus/*.yml
+}
+
+# What is deployed, before tools that read it as its target does. No image is built and no cluster asked.
+deploy() {
+    install_servers
+    systemd_unit
+    if ! deploy_tools; then
+        printf '\n!!! MANIFESTS AND DOCKERFILE NOT CHECKED: their tools take Python and the way to its packages\n'
+        return
+    fi
+    manifests
+    show target/deploy/bin/hadolint Dockerfile
+}
+
+# systemd only warns of a key that it does not know; here whatever it says is an error. The worker need not be installed.
+systemd_unit() {
+    local unit said
+    mkdir -p target
+    unit=$(mktemp -d -p target)/shirase.service
+    sed 's|^ExecStart=/usr/local/bin/shirase |ExecStart=/bin/true |' deploy/systemd/shirase.service >"$unit"
+    printf '\n==> systemd-analyze verify deploy/systemd/shirase.service\n'
+    said=$(systemd-analyze verify "$unit" 2>&1) || said="$said (failed)"
+    rm -r "$(dirname "$unit")"
+    [ -z "$said" ] || { printf '%s\n' "$said" >&2; return 1; }
+    # Tenths of its exposure level: more than it is today is an error.
+    show systemd-analyze security --offline=true --no-pager --threshold=11 deploy/systemd/shirase.service
+}
+
+# Packages of Python beside the project, made anew when others are asked for.
+deploy_tools() {
+    local venv=target/deploy wanted=tests/deploy/requirements.txt
+    cmp -s "$wanted" "$venv/installed.txt" && return
+    /usr/bin/python3 -m venv --clear "$venv" &&
+        timeout 600 "$venv/bin/pip" install --quiet --disable-pip-version-check -r "$wanted" &&
+        cp "$wanted" "$venv/installed.txt"
+}
+
+manifests() {
+    local all=target/deploy/all.yaml
+    if command -v kubectl >/dev/null; then
+        printf '\n==> kubectl kustomize deploy/kubernetes\n'
+        kubectl kustomize deploy/kubernetes >"$all"
+    else
+        printf '\n!!! KUSTOMIZATION NOT CHECKED: it takes kubectl; the manifests are looked at as they stand\n'
+        # shellcheck disable=SC2016 # the last line of each, in sed's words
+        find deploy/kubernetes -name '*.yaml' ! -name kustomization.yaml ! -name '*.example.yaml' -print0 |
+            sort -z | xargs -0 sed -s '$a---' >"$all"
+    fi
+    show target/deploy/bin/python tests/deploy/manifests.py "$all" deploy/kubernetes/secret.example.yaml
 }
 
 chaos() {
@@ -115,8 +168,9 @@ case ${1-all} in
     quick) shift; [ $# = 0 ] || { echo "quick takes no arguments: $*" >&2; exit 2; }; quick ;;
     contract) contract ;;
     monitoring) monitoring ;;
+    deploy) deploy ;;
     chaos) shift; chaos "$@" ;;
     all) shift || true; all "$@" ;;
-    -h | --help) sed -n '2,15s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
+    -h | --help) sed -n '2,16s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" ;;
     *) all "$@" ;;
 esac
