@@ -94,7 +94,8 @@ impl Layers {
         }
     }
 
-    /// `KEY_file = "PATH"` anywhere becomes `KEY = "the file's text"`: secrets need not stand in the configuration.
+    /// `KEY_file = "PATH"` anywhere becomes `KEY = "the file's text"`: secrets need not stand in the configuration. The text is
+    /// read as a variable's would be, so that a list (broker.urls) may come from a file too.
     fn read_secret_files(&mut self) {
         let mut merged = std::mem::take(&mut self.merged);
         let mut failed = Vec::new();
@@ -226,9 +227,11 @@ fn replace_files(node: &mut Value, path: &mut Vec<String>, failed: &mut impl FnM
                     (Some(base), Some(file)) => {
                         let text = fs::read_to_string(file).map_err(|error| format!("{file}: {error}"));
                         match text {
-                            Ok(text) => drop(
-                                fields.insert(base.to_owned(), Value::String(text.trim_end().to_owned())),
-                            ),
+                            Ok(text) => {
+                                let of_base = [&path[..path.len() - 1], &[base.to_owned()][..]].concat();
+                                let value = typed(&schema_type(&of_base), text.trim_end());
+                                fields.insert(base.to_owned(), value);
+                            }
                             Err(error) => failed(path, error),
                         }
                         fields.remove(&key);
