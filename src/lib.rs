@@ -24,6 +24,7 @@
 //! | [`telemetry`] | one function a happening: log line and metric |
 //! | [`traces`] | how long each step of an event took, for an OpenTelemetry collector |
 //! | [`admin`] | metrics, health and the texts in use over HTTP |
+//! | [`systemd`] | whether the worker is ready, alive or stopping, for the service manager that started it |
 //! | [`console`] | the page for whoever is on call: live, search, dead letters, who may see and do what |
 //! | [`sandbox`] | an SMS gateway and an SMTP server that keep what they are sent and misbehave when told to; the demo's page |
 //! | [`workbench`] | the page on which ops change texts: preview, findings, drafts, saving what passes |
@@ -75,6 +76,7 @@ pub mod plan;
 pub mod printable;
 pub mod receipts;
 pub mod sandbox;
+pub mod systemd;
 pub mod telemetry;
 pub mod template;
 pub mod tls;

@@ -27,8 +27,10 @@ use crate::broker::BringAgain;
 use crate::certificate;
 use crate::clock::Clock;
 use crate::dispatch::Dispatcher;
+use crate::ledger::Ledger;
 use crate::lint;
 use crate::receipts::{Bring, Desk, STRANDED_AFTER};
+use crate::systemd::ServiceManager;
 use crate::telemetry;
 use crate::worker::{Readiness, Stop, Worker};
 
@@ -114,6 +116,7 @@ async fn consume(house: House, stop: Stop, mut beside: JoinSet<()>) -> anyhow::R
     beside.spawn(upkeep::sweep(Arc::clone(&dispatcher), config.ledger.retention.0));
     beside.spawn(upkeep::watch_age(Arc::clone(&dispatcher)));
     let (health, stop_pages) = (health(readiness, stop.soft.clone()), CancellationToken::new());
+    inform_service_manager(&mut beside, &health, &dispatcher.ledger, &stop);
     let pages = Pages { metrics, health, dispatcher: Arc::clone(&dispatcher), desk };
     let pages = pages.serve(listeners, &config, &stop_pages);
 
@@ -142,6 +145,21 @@ fn health(readiness: Readiness, stopping: CancellationToken) -> Health {
         checks: readiness.checks(),
         stuck: readiness.stuck(),
     })
+}
+
+/// Tells the service manager, where one started us, how the worker is.
+fn inform_service_manager(beside: &mut JoinSet<()>, health: &Health, ledger: &Ledger, stop: &Stop) {
+    let manager = match ServiceManager::in_environment(|name| std::env::var_os(name)) {
+        Ok(Some(manager)) => Arc::new(manager),
+        Ok(None) => return,
+        Err(error) => return warn!("NOTIFY_SOCKET: the service manager is told nothing: {error}"),
+    };
+    let (informant, stopping) = (Arc::clone(&manager), stop.soft.clone());
+    let state = Arc::clone(health);
+    // Not beside the events: its last words come when they end, and then it ends by itself.
+    tokio::spawn(async move { informant.keep_informed(state, stopping).await });
+    let (health, ledger) = (Arc::clone(health), ledger.clone());
+    beside.spawn(async move { manager.feed_watchdog(health, ledger).await });
 }
 
 /// Takes receipts; what they say did not arrive goes back to its lane through the broker.

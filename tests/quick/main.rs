@@ -22,6 +22,7 @@
 //! - `monitoring`: rules, dashboard and runbook fit the metrics that there are
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `smtp`: the dialogue with a relay, and what can go wrong at each of its stages
+//! - `systemd`: what the service manager hears of a worker
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `traces`: what a collector gets of an event, and what becomes of it when it does not take it
 //! - `workbench`: the page on which texts are changed, its API and what it refuses
@@ -65,6 +66,7 @@ mod snapshots;
 mod suite;
 #[path = "../support/mod.rs"]
 mod support;
+mod systemd;
 mod traces;
 mod vendors;
 mod workbench;
