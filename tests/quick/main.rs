@@ -23,6 +23,7 @@
 //! - `ledger`: the ledger's suite, on SQLite
 //! - `smtp`: the dialogue with a relay, and what can go wrong at each of its stages
 //! - `systemd`: what the service manager hears of a worker
+//! - `deploy`: Dockerfile, unit and manifests fit the program
 //! - `sandbox`: its faults as the worker's gateways meet them, and its journal
 //! - `traces`: what a collector gets of an event, and what becomes of it when it does not take it
 //! - `workbench`: the page on which texts are changed, its API and what it refuses
@@ -42,6 +43,7 @@ mod conformance;
 mod console;
 mod contract;
 mod demo;
+mod deploy;
 mod drain;
 mod gateways;
 mod health;
