@@ -63,6 +63,7 @@ struct Pipeline {
 
 /// Works on a queue until it is killed.
 pub fn run(url: &str, queue: &str, http_port: u16, smtp_port: u16) {
+    rustls::crypto::ring::default_provider().install_default().expect("the first one");
     let pipeline = Arc::new(Pipeline {
         flat: Flat::new(),
         http: reqwest::Client::new(),

@@ -70,6 +70,13 @@ impl Running {
         }
     }
 
+    pub fn has_ended(&self) -> bool {
+        match self {
+            Self::Raw(raw) => raw.try_wait().is_some(),
+            Self::Worker(worker) => worker.try_exit().is_some(),
+        }
+    }
+
     pub fn log(&self) -> String {
         match self {
             Self::Raw(_) => String::new(),
