@@ -14,10 +14,11 @@ mod place;
 mod sanitize;
 mod segments;
 mod shift_jis;
+mod written_out;
 
 use std::collections::BTreeMap;
 
-use handlebars::{Context, Handlebars, RenderErrorReason, Template};
+use handlebars::{Context, Handlebars, RenderContext, RenderErrorReason, Renderable, StringOutput, Template};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -32,6 +33,7 @@ pub use self::origin::{Texts, Traced, TracedSet};
 pub use self::place::Place;
 pub use self::segments::{Encoding, Segments, borders, segments};
 pub use self::shift_jis::{in_shift_jis, substituted};
+use self::written_out::written_out;
 use crate::assets::Files;
 use crate::event::Event;
 use crate::plan::{Channel, Notification};
@@ -138,6 +140,8 @@ struct Locale {
 #[derive(Debug, Clone, Default)]
 struct Registry {
     templates: Handlebars<'static>,
+    /// Those that are rendered as a whole and can be written out.
+    written_out: BTreeMap<String, Template>,
     places: BTreeMap<String, Place>,
 }
 
@@ -287,6 +291,9 @@ impl Registry {
     }
 
     fn render(&self, context: &Context, name: &str) -> Result<String, RenderError> {
+        if let Some(text) = self.written_out.get(name).and_then(|whole| self.render_whole(context, whole)) {
+            return Ok(text);
+        }
         self.templates.render_with_context(name, context).map_err(|error| {
             let file = self.place(error.template_name.as_deref().unwrap_or(name));
             let place = match (error.line_no, error.column_no) {
@@ -295,6 +302,20 @@ impl Registry {
             };
             RenderError::Failed { place, detail: in_words(error.reason()) }
         })
+    }
+
+    /// Nothing when it fails: the template as it was written knows where.
+    fn render_whole(&self, context: &Context, whole: &Template) -> Option<String> {
+        let mut text = StringOutput::new();
+        whole.render(&self.templates, context, &mut RenderContext::new(None), &mut text).ok()?;
+        text.into_string().ok()
+    }
+
+    /// Writes out what `names` say, now that every partial is there.
+    fn write_out(&mut self) {
+        let whole = self.places.keys().filter(|name| name.contains('/'));
+        let whole = whole.filter_map(|name| Some((name.clone(), written_out(&self.templates, name)?)));
+        self.written_out = whole.collect();
     }
 }
 

@@ -1,190 +1,160 @@
-//! The whole way, measured: events from a real queue to sinks that answer at once, against a raw lapin loop that only
-//! consumes and acknowledges the same queue, in the same run.
+//! The whole way, measured against the raw pipeline (see `raw`) in the same run: how much goes through, what it costs, and how
+//! long an event takes at a steady rate.
 //!
-//! `cargo bench --bench whole_way` prints a table; `-- --events N --rounds N --json` changes it. Both sides run as
-//! processes of their own, so that CPU time and memory are theirs alone.
+//! `benches/run.sh --help` says what can be chosen. Each side runs as a process of its own, so that CPU time and memory are its
+//! alone; broker and sinks share the machine.
 
 #[path = "../../tests/support/mod.rs"]
 mod support;
 
 mod events;
+mod flat;
+mod options;
 mod raw;
+mod report;
+mod side;
 mod sinks;
+mod storm;
 mod usage;
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-use support::{RabbitMq, Worker, free_port, within};
+use mimalloc::MiMalloc;
+use support::{Postgres, RabbitMq, within};
+use tokio::runtime::Runtime;
 
+use crate::events::{Publisher, TYPE};
+use crate::options::Options;
+use crate::report::{Latency, Pace, Results, Throughput};
+use crate::side::{Running, Side};
 use crate::sinks::Sinks;
 use crate::usage::Usage;
 
+// As the worker has it.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
 /// Far more than any machine needs; it ends a run that hangs.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 
-/// What one side did with one round of events.
-struct Round {
-    events_per_second: f64,
-    cpu_per_thousand: f64,
-    peak_mib: f64,
-}
+/// What gateways take to answer in the open loop.
+const GATEWAY: Duration = Duration::from_millis(20);
 
-struct Options {
-    events: usize,
-    rounds: usize,
-    json: bool,
+/// Servers, sinks and a runtime to publish on.
+pub struct Bench {
+    broker: RabbitMq,
+    postgres: Option<Postgres>,
+    sinks: Sinks,
+    runtime: Runtime,
 }
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [mode, url, queue, count] = arguments.as_slice()
+    if let [mode, url, queue, http, smtp] = arguments.as_slice()
         && mode == "raw"
     {
-        return raw::consume(url, queue, count.parse().expect("a number of events"));
+        let port = |text: &str| text.parse().expect("a port");
+        return raw::run(url, queue, port(http), port(smtp));
     }
-    let options = options(&arguments);
-    let broker = RabbitMq::start();
-    let sinks = Sinks::start();
-    declare(&broker, &sinks);
-
-    let (mut raw, mut worker) = (Vec::new(), Vec::new());
-    for round in 0..options.rounds {
-        events::publish(&broker.url(), &format!("raw-{round}"), options.events);
-        raw.push(raw::round(&broker.url(), "shirase.standard", options.events));
-        events::publish(&broker.url(), &format!("worker-{round}"), options.events);
-        worker.push(worker_round(&broker, &sinks, options.events));
-    }
-    report(&options, &median(raw), &median(worker));
-}
-
-fn options(arguments: &[String]) -> Options {
-    let value = |name: &str, default: usize| {
-        let at = arguments.iter().position(|argument| argument == name);
-        at.and_then(|at| arguments.get(at + 1)).map_or(default, |text| text.parse().expect("a number"))
+    let options = Options::parse(&arguments);
+    let bench = Bench {
+        broker: RabbitMq::start(),
+        postgres: options.sides.contains(&Side::Postgres).then(Postgres::start),
+        sinks: Sinks::start(),
+        runtime: Runtime::new().expect("a runtime"),
     };
-    Options {
-        events: value("--events", 20_000),
-        rounds: value("--rounds", 3),
-        json: arguments.iter().any(|argument| argument == "--json"),
+    bench.declare();
+    let mut results = Results::default();
+    if options.full {
+        bench.full_queues(&options, &mut results);
+    }
+    for rate in &options.rates {
+        for side in &options.sides {
+            results.paced.push(bench.open_loop(*side, *rate, options.seconds));
+        }
+    }
+    if let Some(waiting) = options.storm {
+        results.storm = Some(storm::run(&bench, waiting));
+    }
+    results.print();
+    if let Some(file) = &options.json {
+        std::fs::write(file, results.json().to_string()).unwrap_or_else(|error| panic!("{file}: {error}"));
     }
 }
 
-fn configuration(broker: &RabbitMq, sinks: &Sinks, http: u16) -> String {
-    format!(
-        r#"
-[broker]
-urls = ["{}"]
-[ledger]
-url = "sqlite:ledger.db"
-[[sms.gateways]]
-name = "sink"
-kind = "http"
-url = "http://127.0.0.1:{}/sms"
-[[email.relays]]
-name = "mta"
-url = "smtp://127.0.0.1:{}"
-[http]
-listen = "127.0.0.1:{http}"
-"#,
-        broker.url(),
-        sinks.http_port,
-        sinks.smtp_port
-    )
-}
+impl Bench {
+    /// Lets a worker declare its queues.
+    fn declare(&self) {
+        drop(Running::start(self, Side::Sqlite, ""));
+    }
 
-/// Lets the worker declare its queues.
-fn declare(broker: &RabbitMq, sinks: &Sinks) {
-    let http = free_port();
-    let worker = start(broker, sinks, http);
-    worker.wait_ready(http, Duration::from_secs(60));
-    worker.signal("TERM");
-    assert!(worker.wait_exit(Duration::from_secs(60)).success(), "{}", worker.log());
-}
+    fn full_queues(&self, options: &Options, results: &mut Results) {
+        for round in 0..options.rounds {
+            for side in &options.sides {
+                results.full.push(self.full_queue(*side, round, options.events));
+            }
+        }
+    }
 
-fn start(broker: &RabbitMq, sinks: &Sinks, http: u16) -> Worker {
-    let config = configuration(broker, sinks, http);
-    Worker::start(env!("CARGO_BIN_EXE_shirase"), &config, &["--log", "warn", "run"], &[])
-}
-
-/// Starts the worker on a full queue and waits until the sinks have everything.
-fn worker_round(broker: &RabbitMq, sinks: &Sinks, events: usize) -> Round {
-    let http = free_port();
-    sinks.reset();
-    let worker = start(broker, sinks, http);
-    within(PATIENCE, || (sinks.count() >= events).then_some(()))
-        .unwrap_or_else(|| panic!("{} of {events} arrived\n{}", sinks.count(), worker.log()));
-    let took = sinks.span();
-    // The last acknowledgements and settlements belong to the work.
-    let done = format!("shirase_events_total{{type=\"{}\",result=\"done\"}} {events}", events::TYPE);
-    within(PATIENCE, || worker.http_get(http, "/metrics").1.contains(&done).then_some(()))
-        .unwrap_or_else(|| panic!("no {done} in\n{}\n{}", worker.http_get(http, "/metrics").1, worker.log()));
-    let usage = Usage::of(worker.pid());
-    worker.signal("TERM");
-    assert!(worker.wait_exit(Duration::from_secs(60)).success(), "{}", worker.log());
-    assert_eq!(sinks.count(), events, "each event arrives once");
-    Round::new(events, took, &usage)
-}
-
-impl Round {
-    fn new(events: usize, took: Duration, usage: &Usage) -> Self {
-        let events = events as f64;
-        Self {
+    /// Starts a side on a full queue and waits until the sinks have everything.
+    fn full_queue(&self, side: Side, round: usize, events: usize) -> Throughput {
+        let run = format!("full-{side:?}-{round}");
+        self.runtime
+            .block_on(async { Publisher::connect(&self.broker.url()).await.fill(&run, events).await });
+        self.sinks.reset(Duration::ZERO);
+        let running = Running::launch(self, side, "");
+        self.wait_accepted(1, &running);
+        // What a start costs is no part of it.
+        let before = Usage::of(running.pid());
+        let skipped = self.sinks.count();
+        self.wait_accepted(events, &running);
+        let accepted = self.sinks.accepted();
+        let took = accepted[events - 1].1 - accepted[skipped].1;
+        running.wait_acknowledged(self);
+        let usage = Usage::of(running.pid());
+        assert_eq!(self.sinks.count(), events, "each event arrives once");
+        let events = (events - skipped) as f64;
+        Throughput {
+            side,
             events_per_second: events / took.as_secs_f64(),
-            cpu_per_thousand: usage.cpu.as_secs_f64() * 1000.0 / events,
+            cpu_per_thousand: (usage.cpu - before.cpu).as_secs_f64() * 1000.0 / events,
             peak_mib: usage.peak_kib as f64 / 1024.0,
         }
     }
-}
 
-/// The round in the middle by throughput.
-fn median(mut rounds: Vec<Round>) -> Round {
-    rounds.sort_by(|one, other| one.events_per_second.total_cmp(&other.events_per_second));
-    let middle = rounds.len() / 2;
-    rounds.swap_remove(middle)
-}
-
-fn report(options: &Options, raw: &Round, worker: &Round) {
-    let throughput = worker.events_per_second / raw.events_per_second;
-    let cpu = worker.cpu_per_thousand / raw.cpu_per_thousand;
-    if options.json {
-        let side = |round: &Round| {
-            json!({
-                "events_per_second": round.events_per_second,
-                "cpu_seconds_per_1000": round.cpu_per_thousand,
-                "peak_mib": round.peak_mib
-            })
+    /// Publishes at a steady rate, whatever becomes of it.
+    fn open_loop(&self, side: Side, rate: u32, seconds: u32) -> Pace {
+        self.sinks.reset(GATEWAY);
+        let running = Running::start(self, side, "");
+        let latencies = |name: &str, seconds: u32| {
+            let count = (rate * seconds) as usize;
+            self.sinks.reset(GATEWAY);
+            let run = format!("open-{side:?}-{rate}-{name}");
+            let published = self.runtime.block_on(async {
+                let publisher = Publisher::connect(&self.broker.url()).await;
+                publisher.paced(TYPE, &run, 0, count, rate.into()).await
+            });
+            self.wait_accepted(count, &running);
+            self.latencies(0, &published)
         };
-        println!(
-            "{}",
-            json!({"events": options.events, "rounds": options.rounds, "raw": side(raw), "worker": side(worker),
-                   "throughput_ratio": throughput, "cpu_ratio": cpu})
-        );
-        return;
-    }
-    println!("{} events, 70% SMS and 30% mail, median of {} rounds\n", options.events, options.rounds);
-    println!("{:<34}{:>12}{:>22}{:>12}", "", "events/s", "CPU s per 1,000", "peak MiB");
-    for (name, round) in [("raw lapin loop, consume and ack", raw), ("shirase run, durable ledger", worker)] {
-        let Round { events_per_second, cpu_per_thousand, peak_mib } = round;
-        println!("{name:<34}{events_per_second:>12.0}{cpu_per_thousand:>22.3}{peak_mib:>12.0}");
-    }
-    println!("{:<34}{throughput:>12.2}{cpu:>22.1}", "worker / raw");
-}
-
-/// When something happened first and last.
-#[derive(Default, Clone, Copy)]
-pub struct Span {
-    first: Option<Instant>,
-    last: Option<Instant>,
-}
-
-impl Span {
-    fn mark(&mut self, now: Instant) {
-        self.first.get_or_insert(now);
-        self.last = Some(now);
+        // Connections are made, caches filled.
+        latencies("warm", 2);
+        let latency = Latency::of(latencies("measured", seconds));
+        Pace { side, rate, latency }
     }
 
-    fn length(&self) -> Duration {
-        self.first.zip(self.last).map(|(first, last)| last - first).unwrap_or_default()
+    /// From publish to acceptance, of events numbered from `first`.
+    fn latencies(&self, first: usize, published: &[Instant]) -> Vec<Duration> {
+        let of = |(number, at): (usize, Instant)| {
+            let published = published.get(number.checked_sub(first)?)?;
+            Some(at - *published)
+        };
+        self.sinks.accepted().into_iter().filter_map(of).collect()
+    }
+
+    fn wait_accepted(&self, count: usize, running: &Running) {
+        within(PATIENCE, || (running.has_ended() || self.sinks.count() >= count).then_some(()))
+            .filter(|()| self.sinks.count() >= count)
+            .unwrap_or_else(|| panic!("{} of {count} arrived\n{}", self.sinks.count(), running.log()));
     }
 }

@@ -70,6 +70,7 @@ impl TemplateSet {
         for (name, locale) in &locales {
             problems.extend(missing(files, name, locale, catalog));
         }
+        locales.values_mut().for_each(Locale::write_out);
         let version = Self::version_of(files);
         if problems.is_empty() { Ok(Self { locales, files: files.clone(), version }) } else { Err(problems) }
     }
@@ -133,6 +134,11 @@ impl Locale {
             helpers::register(&mut registry.templates);
         }
         locale
+    }
+
+    fn write_out(&mut self) {
+        self.text.write_out();
+        self.html.write_out();
     }
 
     fn add(&mut self, slot: &Slot<'_>, place: &Place, text: &str) -> Result<(), TemplateError> {

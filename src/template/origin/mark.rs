@@ -42,6 +42,8 @@ pub(super) fn mark_of(c: char) -> Option<usize> {
 }
 
 pub(super) fn mark_all(registry: &mut Registry, files: &Files, points: &mut Vec<Point>) {
+    // What was written out has no marks.
+    registry.written_out.clear();
     let templates: Vec<(String, Template)> = registry
         .templates
         .get_templates()

@@ -1,0 +1,153 @@
+//! What is compared, as processes.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::Bench;
+use crate::support::{Guard, Scratch, Worker, free_port};
+
+/// More than a start or an end takes.
+const A_MINUTE: Duration = Duration::from_secs(60);
+
+/// Acknowledgements that are still on their way when the last message has arrived.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(500);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    Raw,
+    Sqlite,
+    Postgres,
+}
+
+impl Side {
+    pub fn named(name: &str) -> Result<Self, String> {
+        let named = |side: &Self| format!("{side:?}").eq_ignore_ascii_case(name);
+        let sides = [Self::Raw, Self::Sqlite, Self::Postgres];
+        sides.into_iter().find(named).ok_or_else(|| format!("there is no side {name}"))
+    }
+
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Raw => "raw pipeline",
+            Self::Sqlite => "worker, SQLite",
+            Self::Postgres => "worker, PostgreSQL",
+        }
+    }
+}
+
+/// A side at work. It ends when this is dropped.
+pub enum Running {
+    Raw(Guard),
+    Worker(Box<Worker>),
+}
+
+impl Running {
+    /// A process that begins with whatever is in the queue.
+    pub fn launch(bench: &Bench, side: Side, more: &str) -> Self {
+        match side {
+            Side::Raw => Self::Raw(raw(bench)),
+            Side::Sqlite => Self::Worker(Box::new(worker(bench, "sqlite:ledger.db", more).0)),
+            Side::Postgres => Self::Worker(Box::new(worker(bench, &database(bench), more).0)),
+        }
+    }
+
+    /// As [`Self::launch`], and it consumes when this returns.
+    pub fn start(bench: &Bench, side: Side, more: &str) -> Self {
+        let ledger = match side {
+            Side::Raw => return Self::Raw(raw(bench)),
+            Side::Sqlite => "sqlite:ledger.db".to_owned(),
+            Side::Postgres => database(bench),
+        };
+        let (worker, http) = worker(bench, &ledger, more);
+        worker.wait_ready(http, A_MINUTE);
+        Self::Worker(Box::new(worker))
+    }
+
+    pub fn pid(&self) -> u32 {
+        match self {
+            Self::Raw(raw) => raw.pid(),
+            Self::Worker(worker) => worker.pid(),
+        }
+    }
+
+    pub fn has_ended(&self) -> bool {
+        match self {
+            Self::Raw(raw) => raw.try_wait().is_some(),
+            Self::Worker(worker) => worker.try_exit().is_some(),
+        }
+    }
+
+    pub fn log(&self) -> String {
+        match self {
+            Self::Raw(_) => String::new(),
+            Self::Worker(worker) => worker.log(),
+        }
+    }
+
+    /// Ends it as it is.
+    pub fn kill(self) {
+        if let Self::Worker(worker) = &self {
+            worker.kill();
+        }
+    }
+
+    /// Waits until nothing is in the queue or in flight.
+    pub fn wait_acknowledged(&self, bench: &Bench) {
+        std::thread::sleep(ACKNOWLEDGED_WITHIN);
+        let left = bench.broker.queues().get("shirase.standard").copied();
+        assert_eq!(left, Some(0), "not acknowledged\n{}", self.log());
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Self::Worker(worker) = self
+            && worker.try_exit().is_none()
+        {
+            worker.signal("TERM");
+            worker.wait_exit(A_MINUTE);
+        }
+    }
+}
+
+fn raw(bench: &Bench) -> Guard {
+    let scratch = Scratch::new("raw");
+    let program = std::env::current_exe().expect("this program's path");
+    let ports = [bench.sinks.http_port, bench.sinks.smtp_port].map(|port| port.to_string());
+    let mut command = scratch.command(program.to_str().expect("a path in UTF-8"));
+    command.args(["raw", &bench.broker.url(), "shirase.standard"]).args(ports);
+    Guard::start(&scratch, &mut command)
+}
+
+/// A database that nothing was written to.
+fn database(bench: &Bench) -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let postgres = bench.postgres.as_ref().expect("it was started for this side");
+    postgres.create_database(&format!("ledger{}", NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+fn worker(bench: &Bench, ledger: &str, more: &str) -> (Worker, u16) {
+    let http = free_port();
+    let config = format!(
+        r#"
+[broker]
+urls = ["{}"]
+[ledger]
+url = "{ledger}"
+[[sms.gateways]]
+name = "sink"
+kind = "http"
+url = "http://127.0.0.1:{}/sms"
+{more}
+[[email.relays]]
+name = "mta"
+url = "smtp://127.0.0.1:{}"
+[http]
+listen = "127.0.0.1:{http}"
+"#,
+        bench.broker.url(),
+        bench.sinks.http_port,
+        bench.sinks.smtp_port
+    );
+    (Worker::start(env!("CARGO_BIN_EXE_shirase"), &config, &["--log", "warn", "run"], &[]), http)
+}
