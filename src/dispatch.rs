@@ -304,7 +304,7 @@ fn record(incoming: &Incoming, event: &Event, pseudonyms: &Pseudonyms) -> EventR
         id: event.id.clone(),
         event_type: event.kind.name.clone(),
         lane: incoming.lane.as_str(),
-        fingerprint: pseudonyms.of(&incoming.raw.body),
+        fingerprint: pseudonyms.fingerprint(&incoming.raw.body),
         time: event.time,
     }
 }

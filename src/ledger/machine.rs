@@ -22,6 +22,7 @@ use super::operation::{
     Answer, Attempt, Claim, ClaimAnswer, Close, EventState, Fate, Grant, Held, MessageName, Receipt,
     ReceiptAnswer, Renew, Revive, Settle, SettleAnswer, Settled, Step, TargetRecord, UnknownAttempt,
 };
+use super::pseudonym::differ;
 use super::rows::{Case, EventRow, NotificationRow, State, after, receipt_key};
 
 /// The rules, as one process applies them.
@@ -171,7 +172,14 @@ fn open(case: &mut Case, claim: &Claim, now: i64) -> bool {
         return true;
     };
     match event.state {
-        EventState::Open => event.fingerprint == claim.event.fingerprint,
+        EventState::Open => {
+            let same = !differ(&event.fingerprint, &claim.event.fingerprint);
+            if same && event.fingerprint != claim.event.fingerprint {
+                event.fingerprint.clone_from(&claim.event.fingerprint);
+                event.changed = true;
+            }
+            same
+        }
         EventState::Done | EventState::Muted => false,
         EventState::Dead => {
             let anew = match claim.revive {
@@ -267,7 +275,7 @@ fn granted(row: &NotificationRow, token: u64, earlier_version: String, now: i64)
 fn close(case: &mut Case, close: &Close, now: i64) -> bool {
     let event = case.event.get_or_insert_with(|| EventRow::new(&close.event, now));
     let mine = match event.state {
-        EventState::Open => event.fingerprint == close.event.fingerprint,
+        EventState::Open => !differ(&event.fingerprint, &close.event.fingerprint),
         EventState::Dead => true,
         EventState::Done | EventState::Muted => false,
     };

@@ -22,7 +22,8 @@ pub struct EventRecord {
     pub event_type: String,
     /// Lane that it came through.
     pub lane: &'static str,
-    /// HMAC of the body: tells a redelivery from another event that reuses the id.
+    /// Of the body, by [`Pseudonyms::fingerprint`](super::Pseudonyms::fingerprint): tells a redelivery from another event
+    /// that reuses the id.
     pub fingerprint: String,
     /// When it happened.
     pub time: Timestamp,

@@ -14,11 +14,16 @@ use crate::event::{EmailAddress, PhoneNumber};
 #[derive(Clone)]
 pub struct Pseudonyms {
     key: hmac::Key,
+    /// Tells fingerprints by this key from those by another.
+    key_id: Arc<str>,
     seal: Arc<LessSafeKey>,
 }
 
 /// What the sealing key is derived for; another word is another key.
 const SEAL_PURPOSE: &[u8] = b"shirase: sealed event, version 1";
+
+/// What the key's own name is derived for.
+const NAME_PURPOSE: &[u8] = b"shirase: name of the key, version 1";
 
 impl Pseudonyms {
     /// With this key.
@@ -26,7 +31,8 @@ impl Pseudonyms {
         let key = hmac::Key::new(hmac::HMAC_SHA256, key.reveal().as_bytes());
         let derived = hmac::sign(&key, SEAL_PURPOSE);
         let seal = UnboundKey::new(&AES_256_GCM, derived.as_ref()).expect("HMAC-SHA-256 gives 32 bytes");
-        Self { key, seal: Arc::new(LessSafeKey::new(seal)) }
+        let key_id = hex(&hmac::sign(&key, NAME_PURPOSE).as_ref()[..4]);
+        Self { key, key_id: key_id.into(), seal: Arc::new(LessSafeKey::new(seal)) }
     }
 
     /// Encrypts something personal that has to be read again; `of` is what it belongs to, and it can be opened only as
@@ -56,7 +62,12 @@ impl Pseudonyms {
 
     /// Of any bytes: 16 bytes in hex.
     pub fn of(&self, personal: &[u8]) -> String {
-        hmac::sign(&self.key, personal).as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hmac::sign(&self.key, personal).as_ref()[..16])
+    }
+
+    /// Of an event's body, with the key's name in front: two fingerprints by different keys say nothing of each other.
+    pub fn fingerprint(&self, body: &[u8]) -> String {
+        format!("{}.{}", self.key_id, self.of(body))
     }
 
     /// Of a number, however it was written.
@@ -70,9 +81,32 @@ impl Pseudonyms {
     }
 }
 
+/// Whether two fingerprints are known to be of different bodies. What other keys made, or versions before the name of the
+/// key was in front, may be of the same: an event must not be taken for another because the house has a new key.
+pub(super) fn differ(one: &str, other: &str) -> bool {
+    match (one.split_once('.'), other.split_once('.')) {
+        (Some((one_key, one)), Some((other_key, other))) => one_key == other_key && one != other,
+        _ => false,
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fingerprints_tell_bodies_apart_that_one_key_has_seen_and_no_others() {
+        let house = |key: &str| Pseudonyms::new(&key.parse().expect("not empty"));
+        let (ours, new) = (house("one"), house("two"));
+        let (first, second) = (ours.fingerprint(b"first"), ours.fingerprint(b"second"));
+        assert!(differ(&first, &second) && !differ(&first, &ours.fingerprint(b"first")));
+        assert!(!differ(&first, &new.fingerprint(b"first")) && !differ(&first, &new.fingerprint(b"second")));
+        assert!(!differ(&ours.of(b"first"), &second), "of a version that did not name its key");
+    }
 
     #[test]
     fn what_is_sealed_opens_with_its_key_for_what_it_belongs_to_and_no_other_way() {

@@ -37,13 +37,13 @@ pub fn event(id: &str) -> EventRecord {
         id: id.to_owned(),
         event_type: "security.login".to_owned(),
         lane: "standard",
-        fingerprint: "same".to_owned(),
+        fingerprint: "key.same".to_owned(),
         time: Timestamp::from_second(1_790_000_000).expect("in range"),
     }
 }
 
 fn other_body(id: &str) -> EventRecord {
-    EventRecord { fingerprint: "other".to_owned(), ..event(id) }
+    EventRecord { fingerprint: "key.other".to_owned(), ..event(id) }
 }
 
 pub fn claim_of(event: EventRecord, targets: &[&str], lease: Duration) -> Claim {
@@ -252,6 +252,18 @@ pub async fn another_body_under_the_id_of_an_open_event_is_a_duplicate(mut bed: 
         assert_eq!(ledger.close_event(close_of(other_body("e"), state, 1)).await, Ok(false));
     }
     assert_eq!(claimed(&ledger, claim_of(event("e"), &["current.sms"], LONG)).await, [Held::Busy]);
+}
+
+pub async fn an_event_that_is_open_when_the_house_changes_its_key_is_worked_on(mut bed: impl Bed) {
+    let ledger = bed.open().await;
+    let by = |fingerprint: &str| EventRecord { fingerprint: fingerprint.to_owned(), ..event("e") };
+    let first = granted(&ledger, claim_of(by("old.one"), &["current.sms"], LONG)).await;
+    ledger.settle(settle_of("e", "current.sms", &first, Settled::Retry)).await.expect("open");
+    granted(&ledger, claim_of(by("new.two"), &["current.sms"], LONG)).await;
+    // From here on the new key's fingerprint is the event's.
+    let answer = ledger.claim(claim_of(by("new.three"), &["current.email"], LONG)).await.expect("open");
+    assert_eq!(answer, ClaimAnswer::Duplicate);
+    assert_eq!(ledger.close_event(close_of(by("old.one"), EventState::Done, 0)).await, Ok(true));
 }
 
 pub async fn a_dead_event_begins_anew_when_it_is_published_again_or_put_back_and_then_only_once(
@@ -655,6 +667,7 @@ macro_rules! ledger_suite {
             a_live_claim_is_busy_and_an_expired_one_is_taken_over_and_fences_its_old_owner_out,
             an_attempt_is_written_down_once_however_often_its_claim_is_renewed,
             another_body_under_the_id_of_an_open_event_is_a_duplicate,
+            an_event_that_is_open_when_the_house_changes_its_key_is_worked_on,
             a_dead_event_begins_anew_when_it_is_published_again_or_put_back_and_then_only_once,
             a_done_or_muted_event_is_not_reopened_by_a_late_dead_letter,
             an_unknown_attempt_waits_for_its_receipt_and_states_never_go_backwards,
