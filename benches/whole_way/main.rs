@@ -37,6 +37,9 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 /// Far more than any machine needs; it ends a run that hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// After the last message has arrived.
+const SETTLED_WITHIN: Duration = Duration::from_millis(500);
+
 /// What gateways take to answer in the open loop.
 const GATEWAY: Duration = Duration::from_millis(20);
 
@@ -110,8 +113,10 @@ impl Bench {
         self.wait_accepted(events, &running);
         let accepted = self.sinks.accepted();
         let took = accepted[events - 1].1 - accepted[skipped].1;
-        running.wait_acknowledged(self);
+        // The last settlements and acknowledgements belong to the work.
+        std::thread::sleep(SETTLED_WITHIN);
         let usage = Usage::of(running.pid());
+        running.wait_acknowledged(self);
         assert_eq!(self.sinks.count(), events, "each event arrives once");
         let events = (events - skipped) as f64;
         Throughput {

@@ -4,13 +4,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::Bench;
-use crate::support::{Guard, Scratch, Worker, free_port};
+use crate::support::{Guard, Scratch, Worker, free_port, within};
 
 /// More than a start or an end takes.
 const A_MINUTE: Duration = Duration::from_secs(60);
-
-/// Acknowledgements that are still on their way when the last message has arrived.
-const ACKNOWLEDGED_WITHIN: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -91,11 +88,14 @@ impl Running {
         }
     }
 
-    /// Waits until nothing is in the queue or in flight.
+    /// Waits until the broker says that nothing is in the queue or in flight. It counts every five seconds.
     pub fn wait_acknowledged(&self, bench: &Bench) {
-        std::thread::sleep(ACKNOWLEDGED_WITHIN);
-        let left = bench.broker.queues().get("shirase.standard").copied();
-        assert_eq!(left, Some(0), "not acknowledged\n{}", self.log());
+        let left = || bench.broker.queues().get("shirase.standard").copied();
+        let none = within(A_MINUTE, || {
+            std::thread::sleep(Duration::from_secs(1));
+            (left() == Some(0)).then_some(())
+        });
+        assert!(none.is_some(), "{:?} not acknowledged\n{}", left(), self.log());
     }
 }
 
