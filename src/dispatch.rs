@@ -30,6 +30,7 @@ use crate::clock::Clock;
 use crate::crash::{self, Point};
 use crate::event::{Catalog, Event, Lane, RawEvent, Rejected, decode, peek};
 use crate::gateway::{Gateway, Gateways};
+use crate::hex::hex;
 pub use crate::ledger::Revive;
 use crate::ledger::{
     Claim, ClaimAnswer, Close, EventRecord, EventState, Held, Ledger, LedgerClosed, Pseudonyms, TargetRecord,
@@ -262,6 +263,7 @@ impl Dispatcher {
                 why: notification.why.to_string(),
                 template_version: journey.templates.version().to_owned(),
                 gateway: self.first_gateway(journey, notification, &reference),
+                by_reference: self.gateways.take_receipts(notification.address.channel()),
                 reference,
             }
         };
@@ -324,5 +326,5 @@ fn close(event: EventRecord, state: EventState) -> Close {
 /// The notification's idempotency key: the same over attempts, gateways and restarts, and without anything personal.
 pub fn reference(event_key: &str, target: &str) -> String {
     let digest = digest::digest(&digest::SHA256, format!("{event_key}\u{1f}{target}").as_bytes());
-    digest.as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest.as_ref()[..16])
 }

@@ -2,6 +2,7 @@
 //! reads the closed [`Failure`].
 
 mod breaker;
+mod bucket;
 mod email;
 mod gate;
 mod last_failure;
@@ -11,8 +12,10 @@ mod outcome;
 pub mod receipt;
 mod registry;
 mod sms;
+mod turns;
 
 use std::num::NonZeroU32;
+use std::pin::pin;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -29,7 +32,7 @@ use self::gate::{Gate, Passage};
 pub use self::last_failure::LastFailure;
 use self::last_failure::Memory;
 pub use self::limits::Rate;
-use self::limits::{Place, Places, Turns};
+use self::limits::{Place, Places};
 pub use self::order::Balance;
 pub use self::outcome::{Accepted, Class, Failure, Reason};
 use self::receipt::{Callback, CallbackError, Report};
@@ -38,6 +41,7 @@ pub use self::sms::{
     GatewayUrl, HttpGatewayConfig, InfobipConfig, SmsConfig, SmsGatewayConfig, SmsKindConfig, TwilioConfig,
     VonageConfig,
 };
+use self::turns::Turns;
 use crate::config::Span;
 use crate::drain::Drain;
 use crate::event::Lane;
@@ -162,7 +166,7 @@ impl Gateway {
             weight: common.weight,
             at_once: common.concurrency,
             rate: alone(common.rate_per_second),
-            turns: Turns::new(alone(common.rate_per_second)),
+            turns: Turns::new(alone(common.rate_per_second), 0.0),
             places: Places::new(common.concurrency),
             gate: Gate::new(&common.name, Channel::Sms, common.breaker, common.concurrency),
             failures: Memory::default(),
@@ -185,7 +189,7 @@ impl Gateway {
             weight: config.weight,
             at_once: config.pool,
             rate: alone(config.rate_per_second),
-            turns: Turns::new(alone(config.rate_per_second)),
+            turns: Turns::new(alone(config.rate_per_second), 0.0),
             places: Places::new(config.pool),
             gate: Gate::new(&config.name, Channel::Email, config.breaker, config.pool),
             failures: Memory::default(),
@@ -319,12 +323,13 @@ impl Gateway {
     /// [`Failure`]: how it ended, classified by the kind, which alone knows its answers.
     pub async fn send(&self, letter: &Letter<'_>, turn: Turn<'_>) -> Result<Accepted, Failure> {
         let Turn { passage, place } = turn;
-        let attempt = async {
+        // Pinned here: given away by value, it would have a place in each future that it goes through.
+        let attempt = pin!(async {
             match &self.kind {
                 Kind::Sms(sms) => sms.send(letter).await,
                 Kind::Smtp(relay) => relay.send(letter, self.timeout).await,
             }
-        };
+        });
         let result = passage.attempt(attempt).await;
         if let Err(failure) = &result {
             self.failures.failed(letter.now, failure);

@@ -31,6 +31,7 @@
 //! | [`loopback`] | what pages on loopback answer, and what they refuse |
 //! | [`dead`] | the dead-letter queue as people see it: letters, filters, a look, what became of each |
 //! | [`printable`] | text from elsewhere without what a terminal or a page might obey. Pure |
+//! | `hex` | bytes in hex digits. Pure |
 //! | `http_client` | what all clients have in common that ask others over HTTP |
 //! | [`tls`] | certificate errors in words that name the host and the mend. Pure |
 //! | [`certificate`] | when the certificates end that gateways, relays, broker and database show |
@@ -68,6 +69,7 @@ pub mod drain;
 pub mod event;
 pub mod example;
 pub mod gateway;
+mod hex;
 mod http_client;
 pub mod ledger;
 pub mod lint;

@@ -30,7 +30,7 @@ pub struct LanesConfig {
     /// What a customer loses money by not hearing.
     pub critical: LaneConfig,
     /// Everything else.
-    pub standard: LaneConfig,
+    pub standard: StandardLaneConfig,
 }
 
 /// `[lanes.…]`
@@ -42,12 +42,29 @@ pub struct LaneConfig {
     pub prefetch: u16,
 }
 
+/// `[lanes.standard]`
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StandardLaneConfig {
+    /// As the other lane's.
+    #[schemars(range(min = 1, max = 2000))]
+    pub prefetch: u16,
+    /// Of each gateway's rate, what standard messages are sure of while critical ones wait for it, which go first otherwise.
+    #[serde(default = "fifth")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub share: f64,
+}
+
+fn fifth() -> f64 {
+    0.2
+}
+
 impl LanesConfig {
-    /// One lane's.
-    pub fn of(&self, lane: Lane) -> LaneConfig {
+    /// Of one lane.
+    pub fn prefetch(&self, lane: Lane) -> u16 {
         match lane {
-            Lane::Critical => self.critical,
-            Lane::Standard => self.standard,
+            Lane::Critical => self.critical.prefetch,
+            Lane::Standard => self.standard.prefetch,
         }
     }
 }
@@ -200,7 +217,7 @@ impl Worker {
                 config: broker.clone(),
                 names: names.clone(),
                 lane,
-                prefetch: lanes.of(lane).prefetch,
+                prefetch: lanes.prefetch(lane),
                 publisher: publisher.clone(),
                 handler: Arc::clone(&handler),
                 consuming: sender,

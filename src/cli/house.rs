@@ -122,7 +122,7 @@ impl House {
 pub(super) fn gateways(config: &Config) -> Result<Gateways, BuildError> {
     let receipts = config.receipts.public_url.as_ref().map(GatewayUrl::url);
     let gateways = Gateways::new(&config.sms, &config.email, receipts)?;
-    Ok(gateways.shared_by(config.worker.replicas))
+    Ok(gateways.shared_by(config.worker.replicas, config.lanes.standard.share))
 }
 
 fn files(dir: Option<&Path>, embedded: &str) -> Result<Files, Usage> {

@@ -6,6 +6,7 @@ use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 
 use crate::dead::Letter;
+use crate::hex::hex;
 
 /// 128 bits in hex.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -47,7 +48,7 @@ pub(super) fn letter_key(letter: &Letter, body: &[u8]) -> LetterKey {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part);
     }
-    LetterKey(context.finish().as_ref()[..16].iter().map(|byte| format!("{byte:02x}")).collect())
+    LetterKey(hex(&context.finish().as_ref()[..16]))
 }
 
 #[cfg(test)]

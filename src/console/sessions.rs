@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::hex::hex;
+
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
 
@@ -41,7 +43,7 @@ impl Sessions {
         }
         let mut bytes = [0; 16];
         SystemRandom::new().fill(&mut bytes).ok()?;
-        let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id: String = hex(&bytes);
         self.open.insert(key(&id), Session { token, until: now + self.lasts });
         Some(id)
     }

@@ -1,17 +1,13 @@
-//! A gateway's limits: messages a second and messages at once. Both keep a share for the critical lane, so that a storm of
-//! logins cannot take every turn.
+//! A gateway's limits: its rate, and messages at once, of which a part is kept for the critical lane, so that a storm of logins
+//! cannot take every place.
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::event::Lane;
-
-/// One in this many turns is kept for the critical lane.
-const KEPT_TURNS: u32 = 5;
 
 /// One in this many places is kept for the critical lane.
 const KEPT_PLACES: u32 = 4;
@@ -27,17 +23,10 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// The quota for `part` in `of` of this worker's share: its whole number of messages at once, one at least.
-    fn quota(self, part: u32, of: u32) -> Option<Quota> {
-        let (messages, seconds) = (self.per_second.get().saturating_mul(part), self.replicas.get() * of);
-        let burst = NonZeroU32::new(messages / seconds).unwrap_or(NonZeroU32::MIN);
-        let period = Duration::from_secs(seconds.into()) / messages.max(1);
-        Some(Quota::with_period(period)?.allow_burst(burst))
-    }
-
-    /// The share is so small that none of it can be kept back.
-    fn is_small(self) -> bool {
-        self.per_second.get() / self.replicas.get() < KEPT_TURNS
+    /// From one message of this worker to its next, and how many it may send at once: its share of a second, one at least.
+    pub(super) fn steps(self) -> (Duration, u32) {
+        let (messages, seconds) = (self.per_second.get(), self.replicas.get());
+        (Duration::from_secs(seconds.into()) / messages, (messages / seconds).max(1))
     }
 }
 
@@ -54,36 +43,6 @@ impl fmt::Display for Rate {
                 self.per_second,
                 (each * 100.0).round() / 100.0
             ),
-        }
-    }
-}
-
-/// A gateway's turns: a part that only critical events get, and the rest for whoever comes.
-pub(super) struct Turns {
-    kept: Option<DefaultDirectRateLimiter>,
-    shared: Option<DefaultDirectRateLimiter>,
-}
-
-impl Turns {
-    /// No limit without a rate. A rate below the share keeps nothing back.
-    pub fn new(rate: Option<Rate>) -> Self {
-        let limiter = |part, of| rate.and_then(|rate| rate.quota(part, of)).map(RateLimiter::direct);
-        if rate.is_none_or(Rate::is_small) {
-            return Self { kept: None, shared: limiter(1, 1) };
-        }
-        Self { kept: limiter(1, KEPT_TURNS), shared: limiter(KEPT_TURNS - 1, KEPT_TURNS) }
-    }
-
-    /// Waits for a turn.
-    pub async fn next(&self, lane: Lane) {
-        let Some(shared) = &self.shared else { return };
-        match (&self.kept, lane) {
-            (Some(kept), Lane::Critical) => tokio::select! {
-                biased;
-                () = kept.until_ready() => {}
-                () = shared.until_ready() => {}
-            },
-            _ => shared.until_ready().await,
         }
     }
 }
@@ -121,7 +80,6 @@ impl Places {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
-    use tokio::time::timeout;
 
     use super::*;
 
@@ -130,41 +88,12 @@ mod tests {
         Some(Rate { per_second: number(per_second), replicas: number(replicas) })
     }
 
-    fn now(turns: &Turns, lane: Lane) -> bool {
-        turns.next(lane).now_or_never().is_some()
-    }
-
-    #[tokio::test]
-    async fn a_storm_of_standard_events_leaves_turns_for_critical_ones() {
-        let turns = Turns::new(rate(10, 1));
-        let standard = (0..20).filter(|_| now(&turns, Lane::Standard)).count();
-        assert_eq!(standard, 8);
-        assert!(now(&turns, Lane::Critical) && now(&turns, Lane::Critical));
-        assert!(!now(&turns, Lane::Critical) && !now(&turns, Lane::Standard));
-        timeout(Duration::from_secs(5), turns.next(Lane::Critical)).await.expect("a turn comes back");
-    }
-
-    #[tokio::test]
-    async fn critical_events_may_use_every_turn_and_no_rate_is_no_limit() {
-        let turns = Turns::new(rate(10, 1));
-        assert_eq!((0..20).filter(|_| now(&turns, Lane::Critical)).count(), 10);
-        let unlimited = Turns::new(None);
-        assert!((0..1000).all(|_| now(&unlimited, Lane::Standard)));
-        let one = Turns::new(rate(1, 1));
-        assert!(now(&one, Lane::Critical) && !now(&one, Lane::Critical));
-    }
-
-    #[tokio::test]
-    async fn all_workers_together_keep_to_the_rate() {
-        let each = Turns::new(rate(100, 4));
-        assert_eq!((0..100).filter(|_| now(&each, Lane::Critical)).count(), 25);
-        let period = |rate: Option<Rate>| {
-            rate.and_then(|rate| rate.quota(1, 1)).map(|quota| quota.replenish_interval())
-        };
-        assert_eq!(period(rate(1, 4)), Some(Duration::from_secs(4)), "less than one a second");
-        assert_eq!(period(rate(100, 4)), Some(Duration::from_millis(40)));
-        let small = Turns::new(rate(1, 4));
-        assert!(now(&small, Lane::Standard) && !now(&small, Lane::Critical));
+    #[test]
+    fn all_workers_together_keep_to_the_rate() {
+        let steps = |per_second, replicas| rate(per_second, replicas).map(Rate::steps);
+        assert_eq!(steps(100, 1), Some((Duration::from_millis(10), 100)));
+        assert_eq!(steps(100, 4), Some((Duration::from_millis(40), 25)));
+        assert_eq!(steps(1, 4), Some((Duration::from_secs(4), 1)), "less than one a second");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use url::Url;
 
-use super::limits::Turns;
+use super::turns::Turns;
 use super::{Balance, BuildError, EmailConfig, Gateway, Rate, SmsConfig};
 use crate::clock::Steady;
 use crate::drain::Drain;
@@ -36,12 +36,13 @@ impl Gateways {
         })
     }
 
-    /// With each `rate_per_second` divided by so many workers.
+    /// With each `rate_per_second` divided by so many workers, and `standard` of each worker's part, 0 to 1, sure for the standard
+    /// lane.
     #[must_use]
-    pub fn shared_by(mut self, replicas: NonZeroU32) -> Self {
+    pub fn shared_by(mut self, replicas: NonZeroU32, standard: f64) -> Self {
         for gateway in self.sms.iter_mut().chain(&mut self.email) {
             gateway.rate = gateway.rate.map(|rate| Rate { replicas, ..rate });
-            gateway.turns = Turns::new(gateway.rate);
+            gateway.turns = Turns::new(gateway.rate, standard);
         }
         self
     }
@@ -59,6 +60,11 @@ impl Gateways {
             Channel::Sms => &self.sms,
             Channel::Email => &self.email,
         }
+    }
+
+    /// Whether one of a channel's gateways tells later what became of its messages.
+    pub fn take_receipts(&self, channel: Channel) -> bool {
+        self.of(channel).iter().any(Gateway::takes_receipts)
     }
 
     /// The gateways of a channel in the order in which they are tried for a notification: the same for all its attempts.

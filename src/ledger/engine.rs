@@ -3,6 +3,7 @@
 use ring::rand::{SecureRandom, SystemRandom};
 
 use super::operation::{Answer, Operation};
+use crate::hex::hex;
 
 /// Events forgotten in one step: short enough not to hold up a commit that customers wait for.
 pub(super) const SWEEP_STEP: i64 = 500;
@@ -26,5 +27,5 @@ pub(super) struct EngineError(pub String);
 pub(super) fn random_hex(bytes: usize) -> String {
     let mut random = vec![0; bytes];
     SystemRandom::new().fill(&mut random).expect("the system has randomness");
-    random.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&random)
 }

@@ -44,6 +44,8 @@ pub struct TargetRecord {
     pub template_version: String,
     /// The gateway that is asked first: whoever takes over from a crash has to know who may have the message.
     pub gateway: Option<String>,
+    /// Receipts may name it by its reference. Others are not indexed by it: an index of random values costs more than the rest.
+    pub by_reference: bool,
 }
 
 /// Whether a delivery of an event that was given up before begins anew.

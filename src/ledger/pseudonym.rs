@@ -9,6 +9,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use super::Sealed;
 use crate::config::Secret;
 use crate::event::{EmailAddress, PhoneNumber};
+use crate::hex::hex;
 
 /// HMACs with the house's key: the same customer has the same pseudonym, and nobody without the key can tell whose it is.
 #[derive(Clone)]
@@ -88,10 +89,6 @@ pub(super) fn differ(one: &str, other: &str) -> bool {
         (Some((one_key, one)), Some((other_key, other))) => one_key == other_key && one != other,
         _ => false,
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -59,6 +59,8 @@ pub(super) struct NotificationRow {
     pub sealed_until: Option<i64>,
     /// Gateway and its id of the message, where receipts may name it by that.
     pub receipt_id: Option<String>,
+    /// Receipts may name it by its reference.
+    pub by_reference: bool,
     pub changed: bool,
 }
 
@@ -141,6 +143,7 @@ impl NotificationRow {
             sealed: None,
             sealed_until: None,
             receipt_id: None,
+            by_reference: target.by_reference,
             changed: true,
         }
     }
@@ -206,6 +209,17 @@ impl Case {
             MessageName::Reference(reference) => row.reference == *reference,
             MessageName::ProviderId { .. } => row.receipt_id.as_deref() == Some(&wanted),
         })
+    }
+
+    /// Something of it is being sent.
+    pub fn is_in_flight(&self) -> bool {
+        self.notifications.iter().any(|row| row.state == State::InFlight)
+    }
+
+    /// All of it is as it is in the database.
+    pub fn written(&mut self) {
+        self.event.iter_mut().for_each(|row| row.changed = false);
+        self.notifications.iter_mut().for_each(|row| row.changed = false);
     }
 
     pub fn deaths(&self) -> u32 {
@@ -306,7 +320,7 @@ macro_rules! notification_columns {
     () => {
         "event_key, target, state, owner, epoch, attempt, busy_until, first_claimed, written, unknowns, unknown_since, \
          unknown_at, reference, recipient, why, template_version, gateway, provider_id, reason, attempts, updated_at, \
-         sealed, sealed_until, receipt_id"
+         sealed, sealed_until, receipt_id, by_reference"
     };
 }
 
@@ -370,6 +384,7 @@ macro_rules! notification_row {
             sealed: $row.$get(21)?,
             sealed_until: $row.$get(22)?,
             receipt_id: $row.$get(23)?,
+            by_reference: $row.$get(24)?,
             changed: false,
         }
     };

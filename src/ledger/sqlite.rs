@@ -3,8 +3,10 @@
 mod drains;
 mod rows;
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fs::{File, TryLockError};
+use std::mem::take;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,20 +23,29 @@ use crate::clock::Clock;
 use crate::config::Secret;
 
 /// What `PRAGMA user_version` says of a file that this program made. Migrations are applied one by one.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("schema/sqlite-1.sql"),
     include_str!("schema/sqlite-2.sql"),
     include_str!("schema/sqlite-3.sql"),
     include_str!("schema/sqlite-4.sql"),
+    include_str!("schema/sqlite-5.sql"),
 ];
 
 /// Somebody else who reads or backs up the file may hold its lock for this long before it counts as trouble.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Events that are remembered while they are being sent: as many as both lanes' largest prefetch.
+const MOST_IN_FLIGHT: usize = 4000;
+
+/// The log is written back when it has so many pages (of 4 KiB): what is written often is written back once.
+const LOG_PAGES: u32 = 4096;
+
 pub(super) struct Sqlite {
     connection: Connection,
     machine: Machine,
     clock: Clock,
+    /// What is being sent, as it was last committed: its settlement comes soon, and nobody else writes.
+    in_flight: HashMap<String, Case>,
     /// Held as long as the engine lives.
     _lock: Option<File>,
 }
@@ -72,10 +83,12 @@ impl Sqlite {
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;",
             )
             .map_err(failed)?;
+        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(64);
         migrate(&mut connection, place)?;
         // The lock says that nobody else writes: a claim by another process is a dead one's.
-        Ok(Self { connection, machine: Machine::new(random_hex(8), true), clock, _lock: lock })
+        let machine = Machine::new(random_hex(8), true);
+        Ok(Self { connection, machine, clock, in_flight: HashMap::new(), _lock: lock })
     }
 
     /// A key for pseudonyms that lives in the ledger itself, made at its first use.
@@ -147,8 +160,10 @@ fn migrate(connection: &mut Connection, place: &str) -> Result<(), OpenError> {
 impl Engine for Sqlite {
     fn commit(&mut self, batch: &[Operation]) -> Result<Vec<Answer>, EngineError> {
         let now = self.clock.now().as_millisecond();
+        // Should anything fail, what is in the file counts.
+        let mut in_flight = take(&mut self.in_flight);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut cases = load_cases(&transaction, batch)?;
+        let mut cases = load_cases(&transaction, batch, &mut in_flight)?;
         let answer = |operation: &Operation| {
             Ok::<_, EngineError>(match operation {
                 Operation::Step(step) => self.machine.step(cases.of(step), step, now),
@@ -163,11 +178,32 @@ impl Engine for Sqlite {
             save(&transaction, key, case)?;
         }
         transaction.commit()?;
+        // Those write beside the cases.
+        let beside =
+            |operation: &Operation| matches!(operation, Operation::Sweep { .. } | Operation::Stranded { .. });
+        if !batch.iter().any(beside) {
+            keep(&mut in_flight, cases);
+            self.in_flight = in_flight;
+        }
         Ok(answers)
     }
 }
 
-fn load_cases(transaction: &Transaction<'_>, batch: &[Operation]) -> rusqlite::Result<Cases> {
+/// Of the cases of a batch that is committed, those of which something is being sent.
+fn keep(in_flight: &mut HashMap<String, Case>, cases: Cases) {
+    for (key, mut case) in cases.by_key {
+        if case.is_in_flight() && in_flight.len() < MOST_IN_FLIGHT {
+            case.written();
+            in_flight.insert(key, case);
+        }
+    }
+}
+
+fn load_cases(
+    transaction: &Transaction<'_>,
+    batch: &[Operation],
+    in_flight: &mut HashMap<String, Case>,
+) -> rusqlite::Result<Cases> {
     let mut cases = Cases::default();
     for operation in batch {
         let Operation::Step(step) = operation else { continue };
@@ -180,7 +216,10 @@ fn load_cases(transaction: &Transaction<'_>, batch: &[Operation]) -> rusqlite::R
             }
         };
         if let Entry::Vacant(vacant) = cases.by_key.entry(key) {
-            let case = load(transaction, vacant.key())?;
+            let case = match in_flight.remove(vacant.key()) {
+                Some(case) => case,
+                None => load(transaction, vacant.key())?,
+            };
             vacant.insert(case);
         }
     }
@@ -189,7 +228,9 @@ fn load_cases(transaction: &Transaction<'_>, batch: &[Operation]) -> rusqlite::R
 
 fn key_of(transaction: &Transaction<'_>, message: &MessageName) -> rusqlite::Result<Option<String>> {
     let select = match message {
-        MessageName::Reference(_) => "SELECT event_key FROM notification WHERE reference = ?1",
+        MessageName::Reference(_) => {
+            "SELECT event_key FROM notification WHERE reference = ?1 AND by_reference"
+        }
         MessageName::ProviderId { .. } => "SELECT event_key FROM notification WHERE receipt_id = ?1",
     };
     transaction.prepare_cached(select)?.query_row([receipt_key(message)], |row| row.get(0)).optional()

@@ -8,6 +8,7 @@ use ring::digest::{Context as Digest, SHA256};
 use super::{DEFAULT_LOCALE, Locale, Part, Place, Registry, TemplateSet, helpers, name};
 use crate::assets::Files;
 use crate::event::Catalog;
+use crate::hex::hex;
 
 /// Something in a folder of templates is not in order.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -84,7 +85,7 @@ impl TemplateSet {
                 digest.update(part.as_bytes());
             }
         }
-        digest.finish().as_ref()[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&digest.finish().as_ref()[..6])
     }
 }
 

@@ -71,6 +71,9 @@ fn has_scheme(text: &str) -> bool {
 
 /// An IP address with a path or port behind it.
 fn has_host_path(text: &str) -> bool {
+    if !text.contains(['/', ':']) {
+        return false;
+    }
     let host =
         |word: &str| word.split(['/', ':']).next().map(str::to_owned).filter(|host| host.len() < word.len());
     text.split_whitespace().filter_map(host).any(|host| host.parse::<Ipv4Addr>().is_ok())

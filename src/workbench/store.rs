@@ -14,6 +14,7 @@ use ring::digest::{SHA256, digest};
 use self::folder::Folder;
 use super::TemplatePath;
 use crate::assets::{Files, ReadError};
+use crate::hex::hex;
 
 /// Below the folder of templates.
 const DRAFTS: &str = ".drafts";
@@ -158,5 +159,5 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// First 12 hex digits of a text's SHA-256: by it the page says which text it began with.
 pub fn version(text: &str) -> String {
-    digest(&SHA256, text.as_bytes()).as_ref()[..6].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&digest(&SHA256, text.as_bytes()).as_ref()[..6])
 }

@@ -54,6 +54,7 @@ pub fn claim_of(event: EventRecord, targets: &[&str], lease: Duration) -> Claim 
         why: "mobile number with prefix 090".to_owned(),
         template_version: "v".to_owned(),
         gateway: Some("primary".to_owned()),
+        by_reference: true,
     };
     let targets = targets.iter().map(target).collect();
     Claim { event, targets, revive: Revive::Always, lease }

@@ -101,7 +101,8 @@ impl Relay {
                 ended => return self.ended(connection, *stage, ended).await,
             }
         }
-        let mut connection = self.connect(stage).await?;
+        // On the heap: with TLS in it, it is most of what every event's task would have to hold, for one in thousands.
+        let mut connection = Box::pin(self.connect(stage)).await?;
         *stage = Stage::Mail;
         let ended = dialogue(&mut connection, mail, stage).await;
         self.ended(connection, *stage, ended).await

@@ -29,6 +29,7 @@ fn claim(token: u64) -> Step {
         why: "prefix".to_owned(),
         template_version: "v".to_owned(),
         gateway: Some("primary".to_owned()),
+        by_reference: true,
     };
     let lease = Duration::from_millis(LEASE as u64);
     Step::Claim { claim: Claim { event, targets: vec![target], revive: Revive::Never, lease }, token }

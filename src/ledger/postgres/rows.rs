@@ -59,10 +59,11 @@ statements! {
          SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::int8[],
            $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::text[], $13::text[], $14::text[], $15::text[],
            $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::int8[], $22::bytea[], $23::int8[],
-           $24::text[])
+           $24::text[], $25::bool[])
          ON CONFLICT (event_key, target) DO UPDATE SET ", notification_changes!()
     );
-    by_reference: "SELECT reference, event_key FROM shirase_notification WHERE reference = ANY($1::text[])";
+    by_reference: "SELECT reference, event_key FROM shirase_notification WHERE reference = ANY($1::text[])
+         AND by_reference";
     by_receipt_id: "SELECT receipt_id, event_key FROM shirase_notification WHERE receipt_id = ANY($1::text[])";
     by_id: "SELECT key FROM shirase_event WHERE id = $1 ORDER BY first_seen LIMIT $2";
     by_recipient: "SELECT key FROM shirase_event
@@ -132,7 +133,7 @@ columns!(NotificationColumns {
     first_claimed: i64, written: i64, unknowns: i64, unknown_since: Option<i64>, unknown_at: Option<&'a str>,
     reference: &'a str, recipient: &'a str, why: &'a str, template_version: &'a str, gateway: Option<&'a str>,
     provider_id: Option<&'a str>, reason: Option<&'a str>, attempts: &'a str, updated_at: i64,
-    sealed: Option<&'a [u8]>, sealed_until: Option<i64>, receipt_id: Option<&'a str>,
+    sealed: Option<&'a [u8]>, sealed_until: Option<i64>, receipt_id: Option<&'a str>, by_reference: bool,
 } upsert = upsert_notifications);
 
 impl<'a> NewEvents<'a> {
@@ -190,5 +191,6 @@ impl<'a> NotificationColumns<'a> {
         self.sealed.push(row.sealed.as_deref());
         self.sealed_until.push(row.sealed_until);
         self.receipt_id.push(row.receipt_id.as_deref());
+        self.by_reference.push(row.by_reference);
     }
 }

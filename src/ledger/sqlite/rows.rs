@@ -75,7 +75,7 @@ fn save_notification(connection: &Connection, key: &str, row: &NotificationRow) 
     let upsert = concat!(
         "INSERT INTO notification (", notification_columns!(), ")
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21,
-            ?22, ?23, ?24)
+            ?22, ?23, ?24, ?25)
          ON CONFLICT (event_key, target) DO UPDATE SET ", notification_changes!()
     );
     let values = params![
@@ -102,7 +102,8 @@ fn save_notification(connection: &Connection, key: &str, row: &NotificationRow) 
         row.updated_at,
         row.sealed,
         row.sealed_until,
-        row.receipt_id
+        row.receipt_id,
+        row.by_reference
     ];
     connection.prepare_cached(upsert)?.execute(values).map(drop)
 }

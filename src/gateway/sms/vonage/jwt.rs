@@ -12,6 +12,8 @@ use rustls::pki_types::pem::PemObject;
 use serde_json::{Value, json};
 use subtle::ConstantTimeEq;
 
+use crate::hex::hex;
+
 use super::super::super::receipt::CallbackError;
 
 /// How long our tokens count: what Vonage's own libraries take.
@@ -104,8 +106,7 @@ fn is_fresh(claims: &Value, now: i64) -> bool {
 
 /// `payload_hash`: the body's SHA-256 in hexadecimal digits.
 fn is_about(claims: &Value, body: &[u8]) -> bool {
-    let hash: String =
-        digest::digest(&digest::SHA256, body).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = hex(digest::digest(&digest::SHA256, body).as_ref());
     let claimed = claims["payload_hash"].as_str().unwrap_or_default().to_ascii_lowercase();
     claimed.as_bytes().ct_eq(hash.as_bytes()).into()
 }
