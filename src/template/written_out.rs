@@ -1,7 +1,7 @@
 //! Templates with their partials written out: where one is called, its text stands, with the call's parameters in their places.
 //!
 //! Handlebars copies an event's data whenever it enters a partial and renders the block of one twice over; a mail enters some
-//! twenty-five. Written out once, when a set is loaded, a mail costs a tenth (`benches/micro`).
+//! twenty-five. So they are written out once, when a set is loaded.
 //!
 //! What cannot be written out with the same result stays as it is: this is a shortcut, never another meaning. Where a rendering
 //! fails, the template as it was written says in which file (see `Registry::render`).

@@ -119,7 +119,7 @@ fn the_shipped_templates_are_written_out_and_read_the_same() {
     });
     // `{{> account previous}}`: for a call with another context there is nothing to write out.
     let left: Vec<_> = left.filter(|name| !name.contains("security.withdrawal.account_changed")).collect();
-    assert_eq!(left, Vec::<String>::new(), "a mail costs ten times as much");
+    assert_eq!(left, Vec::<String>::new(), "rendered the long way");
 }
 
 /// A piece of a template: text, values, helpers, loops, conditions, calls with and without blocks and parameters.
