@@ -133,7 +133,7 @@ async fn mail(stream: TcpStream, seen: Arc<Seen>) -> std::io::Result<()> {
             return Ok(());
         }
         let reply: &[u8] = match line.get(..4) {
-            Some(b"EHLO") => b"250-sink\r\n250 8BITMIME\r\n",
+            Some(b"EHLO") => b"250-sink\r\n250-PIPELINING\r\n250 8BITMIME\r\n",
             Some(b"RCPT") => {
                 recipient = number(&line, 7);
                 b"250 ok\r\n"

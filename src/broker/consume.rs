@@ -155,7 +155,7 @@ impl<H: Handle> Consumer<H> {
         self.consuming.send_replace(None);
 
         let (done, finished) = mpsc::unbounded_channel();
-        let mut acker = tokio::spawn(acknowledge(channel.clone(), finished));
+        let mut acker = tokio::spawn(acknowledge(channel.clone(), self.prefetch, finished));
         let ended = loop {
             // The permit comes first: lapin's buffer is unbounded, and what is taken must be worked on.
             let next = async {

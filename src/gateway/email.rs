@@ -1,6 +1,7 @@
 //! Email: one mail for one recipient, signed, over one of several SMTP relays. The only part that names lettre.
 
 mod cleartext;
+mod dialogue;
 mod dkim;
 mod mail;
 mod relay_url;

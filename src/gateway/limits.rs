@@ -1,4 +1,4 @@
-//! A gateway's limits: its rate, and messages at once, of which a part is kept for the critical lane, so that a storm of logins
+//! A gateway's limits: its rate, and messages at once, of which a few are kept for the critical lane, so that a storm of logins
 //! cannot take every place.
 
 use std::fmt;
@@ -9,8 +9,9 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::event::Lane;
 
-/// One in this many places is kept for the critical lane.
-const KEPT_PLACES: u32 = 4;
+/// One in this many places, and one at least, is kept for the critical lane: that much of it is sent at once, and what is more
+/// has to wait for the next of all the others that ends. More would be taken from the standard lane on every quiet day.
+const KEPT_PLACES: u32 = 16;
 
 /// `rate_per_second`, which the vendor counts over the whole fleet, and among how many workers it is divided. Nobody
 /// coordinates them: where the events are spread unevenly, a part of the rate is left unused.
@@ -62,7 +63,8 @@ pub(super) struct Place<'a> {
 
 impl Places {
     pub fn new(count: u32) -> Self {
-        let standard = count - count / KEPT_PLACES;
+        let kept = (count / KEPT_PLACES).max(1);
+        let standard = count.saturating_sub(kept).max(1);
         Self { all: Semaphore::new(count as usize), standard: Semaphore::new(standard as usize) }
     }
 
@@ -106,13 +108,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_storm_of_standard_messages_leaves_places_for_critical_ones() {
-        let places = Places::new(8);
-        let mut held = Vec::new();
-        while let Some(place) = places.next(Lane::Standard).now_or_never() {
-            held.push(place);
+        for (count, standard) in [(1, 1), (2, 1), (8, 7), (16, 15), (64, 60)] {
+            let places = Places::new(count);
+            let next = |lane| places.next(lane).now_or_never();
+            let storm = Vec::from_iter(std::iter::from_fn(|| next(Lane::Standard)));
+            assert_eq!(storm.len(), standard, "of {count}");
+            let critical = Vec::from_iter(std::iter::from_fn(|| next(Lane::Critical)));
+            assert_eq!(critical.len(), count as usize - standard, "the places are the limit for all");
         }
-        assert_eq!(held.len(), 6);
-        held.extend([places.next(Lane::Critical).await, places.next(Lane::Critical).await]);
-        assert!(places.next(Lane::Critical).now_or_never().is_none(), "the places are the limit for all");
     }
 }

@@ -27,6 +27,13 @@ use crate::telemetry;
 /// Operations in one transaction at most.
 const MAX_BATCH: usize = 256;
 
+/// A batch of so many says that there is a crowd: the next one waits for company.
+const CROWD: usize = 12;
+
+/// How long it waits. A commit costs as much as some fifty operations in it, so that without this a full queue is worked off
+/// in commits of ten, of which each is a disk flush and wakes everybody up.
+const COMPANY: Duration = Duration::from_millis(3);
+
 /// Between two tries of an engine that cannot write.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
 
@@ -277,7 +284,9 @@ struct Writer<E> {
 
 impl<E: Engine> Writer<E> {
     fn run(mut self) {
-        while let Some((operations, callers)) = self.next() {
+        let mut crowded = false;
+        while let Some((operations, callers)) = self.next(crowded) {
+            crowded = operations.len() >= CROWD;
             let Some(answers) = self.commit(&operations) else { return };
             for (caller, answer) in callers.into_iter().zip(answers) {
                 // A caller that went away (shutdown) needs no answer.
@@ -287,9 +296,12 @@ impl<E: Engine> Writer<E> {
     }
 
     /// The next batch; nothing when the last [`Ledger`] is gone.
-    fn next(&self) -> Option<(Vec<Operation>, Vec<oneshot::Sender<Answer>>)> {
+    fn next(&self, crowded: bool) -> Option<(Vec<Operation>, Vec<oneshot::Sender<Answer>>)> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let first = queue.blocking_recv()?;
+        if crowded {
+            thread::sleep(COMPANY);
+        }
         let (mut operations, mut callers) = (vec![first.0], vec![first.1]);
         while operations.len() < MAX_BATCH {
             let Ok((operation, caller)) = queue.try_recv() else { break };

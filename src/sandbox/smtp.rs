@@ -17,6 +17,10 @@ use super::{Sandbox, listen};
 /// A longer mail is refused.
 const MAX_MAIL_BYTES: usize = 10 * 1024 * 1024;
 
+/// What it offers. The replies to commands that come at once go out one by one, as those of most relays do.
+const OFFER: &str =
+    "250-sandbox\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 10485760";
+
 /// A longer command line ends the session.
 const MAX_LINE_BYTES: u64 = 4096;
 
@@ -85,10 +89,7 @@ impl Session {
         while let Some(line) = self.line().await? {
             let command = line.to_ascii_uppercase();
             match command.split([' ', ':']).next().unwrap_or_default() {
-                "EHLO" => {
-                    self.reply("250-sandbox\r\n250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE 10485760")
-                        .await?
-                }
+                "EHLO" => self.reply(OFFER).await?,
                 "HELO" | "NOOP" => self.reply("250 2.0.0 Ok").await?,
                 "MAIL" => self.mail(&line).await?,
                 "RCPT" => self.rcpt(&line).await?,

@@ -13,7 +13,11 @@ use crate::house::{self, Findings};
 use crate::script::{Reply, Smtp, Stage, cut};
 
 /// What a relay with everything offers.
-const OFFER: &str = "250-script\r\n250-SIZE 10240000\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN\r\n";
+const OFFER: &str =
+    "250-script\r\n250-PIPELINING\r\n250-SIZE 10240000\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN\r\n";
+
+/// What one offers that wants command by command.
+const SLOW_OFFER: &str = "250-script\r\n250-SIZE 10240000\r\n250-STARTTLS\r\n250 AUTH PLAIN LOGIN\r\n";
 
 /// A reply that repeats the address and more, as relays do.
 fn say(code: &str) -> Reply {
@@ -24,11 +28,11 @@ fn garbage() -> Reply {
     Reply::SayAndClose(format!("HTTP/1.1 400 {PHONE}\r\n\r\n"))
 }
 
-/// A friendly relay that offers everything, and says this at one stage.
-async fn offering(stage: Stage, reply: Reply) -> Smtp {
+/// A friendly relay that offers this, and says that at one stage.
+async fn offering(offer: &'static str, stage: Stage, reply: Reply) -> Smtp {
     Smtp::start(move |reached, _, _| match reached {
         _ if reached == stage => Some(reply.clone()),
-        Stage::Ehlo => Some(Reply::Say(OFFER.to_owned())),
+        Stage::Ehlo => Some(Reply::Say(offer.to_owned())),
         _ => None,
     })
     .await
@@ -73,7 +77,7 @@ async fn refusals_before_the_transaction_have_their_class_and_no_mail_is_begun()
     let findings = &Findings::default();
     join_all(cases.into_iter().map(|(stage, reply, class, reason)| async move {
         let case = format!("{stage:?} {reply:?}");
-        let server = offering(stage, reply).await;
+        let server = offering(OFFER, stage, reply).await;
         let failure = send_mail(&relay(&url(&server, stage))).await.expect_err(&case);
         findings.equal(&case, &(failure.class, failure.reason), &(class, reason));
         assert_says_nothing_personal(&failure, &case);
@@ -105,10 +109,12 @@ async fn a_relay_that_hangs_up_falls_silent_or_talks_nonsense_is_retried_unless_
         (endless, Reason::Garbage),
     ];
     let findings = &Findings::default();
-    let cases = stages.into_iter().flat_map(|stage| faults.map(|(reply, reason)| (stage, reply(), reason)));
-    join_all(cases.map(|(stage, reply, reason)| async move {
-        let case = format!("{stage:?} {:.60}", format!("{reply:?}"));
-        let server = offering(stage, reply.clone()).await;
+    let cases = stages.into_iter().flat_map(|stage| faults.map(|(reply, reason)| (stage, reply, reason)));
+    let cases = cases.flat_map(|case| [OFFER, SLOW_OFFER].map(|offer| (offer, case)));
+    join_all(cases.map(|(offer, (stage, reply, reason))| async move {
+        let reply = reply();
+        let case = format!("{offer} {stage:?} {:.60}", format!("{reply:?}"));
+        let server = offering(offer, stage, reply.clone()).await;
         let failure = send_mail(&patient(&url(&server, stage), &reply)).await.expect_err(&case);
         let class = if stage == Stage::Dot { Class::Unknown } else { Class::Retryable };
         findings.equal(&case, &(failure.class, failure.reason), &(class, reason));
@@ -127,14 +133,13 @@ async fn a_good_reply_to_another_question_is_believed_by_nobody() {
         (Stage::Data, "250 2.0.0 fine", Class::Retryable),
         (Stage::Dot, "354 go on", Class::Unknown),
     ] {
-        let server = offering(stage, Reply::Say(format!("{reply}\r\n"))).await;
-        let failure = send_mail(&relay(&server.url())).await.expect_err(reply);
-        assert_eq!((failure.class, failure.reason), (class, Reason::Garbage), "{stage:?}");
-        assert_eq!(
-            server.mails().len(),
-            usize::from(stage == Stage::Dot),
-            "{stage:?}: no text goes out unasked"
-        );
+        for offer in [OFFER, SLOW_OFFER] {
+            let server = offering(offer, stage, Reply::Say(format!("{reply}\r\n"))).await;
+            let failure = send_mail(&relay(&server.url())).await.expect_err(reply);
+            assert_eq!((failure.class, failure.reason), (class, Reason::Garbage), "{stage:?}");
+            let mails = usize::from(stage == Stage::Dot);
+            assert_eq!(server.mails().len(), mails, "{stage:?}: no text goes out unasked");
+        }
     }
 }
 
@@ -154,17 +159,35 @@ async fn a_reply_of_several_lines_is_classified_by_its_codes_and_keeps_them_for_
         (Stage::Dot, "550", "5.7.26", Credentials, Reason::Credentials, "SMTP 550 5.7.26 at end of data"),
         (Stage::Dot, "421", "4.3.0", Retryable, Reason::Server, "SMTP 421 4.3.0 at end of data"),
     ] {
-        let server = offering(stage, lines(code, enhanced)).await;
-        let failure = send_mail(&relay(&server.url())).await.expect_err(detail);
-        assert_eq!((failure.class, failure.reason, failure.detail.as_str()), (class, reason, detail));
+        for offer in [OFFER, SLOW_OFFER] {
+            let server = offering(offer, stage, lines(code, enhanced)).await;
+            let failure = send_mail(&relay(&server.url())).await.expect_err(detail);
+            assert_eq!((failure.class, failure.reason, failure.detail.as_str()), (class, reason, detail));
+        }
     }
+}
+
+#[tokio::test]
+async fn a_relay_that_takes_the_text_of_a_mail_for_nobody_is_given_none() {
+    // It says "go on" to DATA although it knows no recipient, as RFC 2920, 3.1 allows.
+    let server = Smtp::start(|stage, _, before| match (stage, before) {
+        (Stage::Rcpt, 0) => Some(say("550 5.1.1")),
+        (Stage::Data, 0) => Some(Reply::Say("354 Go on\r\n".to_owned())),
+        _ => None,
+    })
+    .await;
+    let gateway = relay(&server.url());
+    let failure = send_mail(&gateway).await.expect_err("nobody there");
+    assert_eq!((failure.class, failure.reason), (Class::Permanent, Reason::Recipient));
+    send_mail(&gateway).await.expect("the next one is accepted");
+    assert_eq!((server.mails().len(), server.connections()), (1, 2), "on a connection of its own");
 }
 
 #[tokio::test]
 async fn a_flood_that_the_relay_stems_is_slowed_down_not_repeated() {
     for code in ["421-4.7.28", "450-4.7.28"] {
         let reply = Reply::Say(format!("{code} too many\r\n{} again later\r\n", code.replace('-', " ")));
-        let server = offering(Stage::Mail, reply).await;
+        let server = offering(OFFER, Stage::Mail, reply).await;
         let failure = send_mail(&relay(&server.url())).await.expect_err(code);
         let expected = (Class::Throttled { wait: None }, Reason::RateLimit);
         assert_eq!((failure.class, failure.reason), expected, "{code}");
@@ -177,7 +200,7 @@ async fn what_answers_starttls_without_tls_gets_nothing() {
     // Injected together with the reply, to be taken for what the relay says once the connection is encrypted.
     let at_once = Reply::Say("220 2.0.0 Go on\r\n250 in the clear\r\n250 again\r\n".to_owned());
     for plain in [later, at_once] {
-        let server = offering(Stage::StartTls, plain).await;
+        let server = offering(OFFER, Stage::StartTls, plain).await;
         let failure = send_mail(&relay(&url(&server, Stage::StartTls))).await.expect_err("no TLS");
         assert_eq!((failure.class, failure.reason), (Class::Retryable, Reason::Tls), "{failure}");
         assert!(failure.detail.contains("127.0.0.1"), "{failure}");

@@ -173,7 +173,7 @@ async fn reply(stream: &mut TcpStream, reply: Reply) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     Greeting,
-    /// Offer what is wanted here: the friendly relay knows no extensions.
+    /// Offer what is wanted here: the friendly relay takes several commands at once, and that is all.
     Ehlo,
     StartTls,
     Auth,
@@ -242,18 +242,19 @@ async fn session(
     kept: &Mutex<Vec<(String, String)>>,
 ) -> Option<()> {
     let say = |text: &str| Reply::Say(format!("{text}\r\n"));
-    let mut to = String::new();
+    let mut to = None;
     if !reply(stream.get_mut(), ask(Stage::Greeting, "").unwrap_or(say("220 script"))).await {
         return None;
     }
     loop {
         let line = read_line(&mut stream).await?;
         let (stage, friendly) = match line.split([' ', ':']).next()? {
-            "EHLO" => (Stage::Ehlo, "250 script"),
+            "EHLO" => (Stage::Ehlo, "250-script\r\n250 PIPELINING"),
             "STARTTLS" => (Stage::StartTls, "220 2.0.0 Go on"),
             "AUTH" => (Stage::Auth, "235 2.7.0 Welcome"),
             "MAIL" => (Stage::Mail, "250 2.1.0 Ok"),
             "RCPT" => (Stage::Rcpt, "250 2.1.5 Ok"),
+            "DATA" if to.is_none() => (Stage::Data, "554 5.5.1 No valid recipients"),
             "DATA" => (Stage::Data, "354 Go on"),
             "QUIT" => return None,
             _ => {
@@ -261,11 +262,14 @@ async fn session(
                 continue;
             }
         };
-        if stage == Stage::Rcpt {
-            to = line.split_once('<')?.1.trim_end_matches('>').to_owned();
-        }
         let said = ask(stage, &line).unwrap_or(say(friendly));
-        let accepted = matches!(&said, Reply::Say(text) if text.starts_with('3'));
+        let says = |digit: char| matches!(&said, Reply::Say(text) if text.starts_with(digit));
+        match stage {
+            Stage::Mail => to = None,
+            Stage::Rcpt if says('2') => to = Some(line.split_once('<')?.1.trim_end_matches('>').to_owned()),
+            _ => {}
+        }
+        let accepted = says('3');
         if !reply(stream.get_mut(), said).await {
             return None;
         }
@@ -277,7 +281,7 @@ async fn session(
                     line => mail.push_str(&format!("{}\r\n", line.strip_prefix('.').unwrap_or(line))),
                 }
             }
-            kept.lock().unwrap_or_else(PoisonError::into_inner).push((to.clone(), mail));
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push((to.take().unwrap_or_default(), mail));
             if !reply(stream.get_mut(), ask(Stage::Dot, "").unwrap_or(say("250 2.0.0 Kept"))).await {
                 return None;
             }

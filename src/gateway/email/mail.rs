@@ -89,8 +89,8 @@ pub(super) struct Built {
     pub from: Address,
     /// `RCPT TO`.
     pub to: Address,
-    /// The message as it is sent after `DATA`.
-    pub bytes: Vec<u8>,
+    /// What is sent after `DATA`, with its final dot.
+    pub text: String,
     /// `Message-ID` without brackets.
     pub message_id: String,
 }
@@ -114,7 +114,7 @@ pub(super) fn build(letter: &Letter<'_>, sender: &Sender) -> Result<Built, Failu
         None => address(&sender.from.address),
     };
     let message_id = format!("{}@{}", letter.reference, sender.from.address.domain());
-    let failed = |_| Failure::new(Class::Permanent, Reason::Build, "the mail could not be put together");
+    let failed = |_| unbuilt();
     // The envelope is given: lettre cannot read a quoted local part back from the header it wrote itself.
     let envelope = Envelope::new(Some(bounces_to.clone()), vec![recipient.clone()]).map_err(failed)?;
     let builder = Mail::builder()
@@ -141,13 +141,35 @@ pub(super) fn build(letter: &Letter<'_>, sender: &Sender) -> Result<Built, Failu
             .map_err(|_| Failure::new(Class::Permanent, Reason::Build, "the mail could not be signed"))?,
         None => bytes,
     };
-    Ok(Built { from: bounces_to, to: recipient, bytes, message_id })
+    let text = transparent(&String::from_utf8(bytes).map_err(|_| unbuilt())?);
+    Ok(Built { from: bounces_to, to: recipient, text, message_id })
+}
+
+fn unbuilt() -> Failure {
+    Failure::new(Class::Permanent, Reason::Build, "the mail could not be put together")
+}
+
+/// A mail as it is told from the dot that ends it: a dot at the beginning of a line is doubled (RFC 5321, 4.5.2).
+fn transparent(mail: &str) -> String {
+    let mut text = String::with_capacity(mail.len() + 64);
+    for line in mail.split_inclusive('\n') {
+        if line.starts_with('.') {
+            text.push('.');
+        }
+        text.push_str(line);
+    }
+    if !text.ends_with("\r\n") {
+        text.push_str("\r\n");
+    }
+    text.push_str(".\r\n");
+    text
 }
 
 /// Always in base64: of Japanese text quoted-printable makes three times as much, and choosing between the two and writing
 /// it costs more than all the rest of a mail.
 fn part(kind: ContentType, text: &str) -> SinglePart {
-    let body = Body::new_with_encoding(crlf(text), ContentTransferEncoding::Base64);
+    // As bytes: of a text lettre looks at each line end once more.
+    let body = Body::new_with_encoding(crlf(text).into_bytes(), ContentTransferEncoding::Base64);
     let body = body.unwrap_or_else(Body::new);
     SinglePart::builder().header(kind).body(body)
 }
@@ -212,7 +234,7 @@ mod tests {
     #[test]
     fn a_mail_reads_back_with_its_japanese_subject_sender_and_both_parts() {
         let built = built("taro@example.jp", "【サンプル銀行】ログインのお知らせ", Some("<p>本文</p>"));
-        let mail = MessageParser::default().parse(&built.bytes).expect("a mail");
+        let mail = MessageParser::default().parse(built.text.as_bytes()).expect("a mail");
         assert_eq!(mail.subject(), Some("【サンプル銀行】ログインのお知らせ"));
         let from = mail.from().and_then(|from| from.first()).expect("a sender");
         assert_eq!((from.name(), from.address()), (Some("お知らせ"), Some("no-reply@example.jp")));
@@ -221,15 +243,14 @@ mod tests {
         assert_eq!(mail.body_html(0).expect("html").trim_end(), "<p>本文</p>");
         assert_eq!(mail.header_raw("Auto-Submitted").map(str::trim), Some("auto-generated"));
         assert_eq!(mail.header_raw("Content-Language").map(str::trim), Some("en"));
-        assert!(built.bytes.is_ascii(), "no 8BITMIME needed");
+        assert!(built.text.is_ascii(), "no 8BITMIME needed");
     }
 
     #[test]
     fn addresses_that_break_the_rfc_are_put_into_a_mail_and_its_envelope() {
         let built = built("a..b@docomo.ne.jp", "x", None);
         assert_eq!(built.to.to_string(), "\"a..b\"@docomo.ne.jp");
-        let text = String::from_utf8(built.bytes).expect("ASCII");
-        assert!(text.contains("To: \"a..b\"@docomo.ne.jp\r\n"), "{text}");
+        assert!(built.text.contains("To: \"a..b\"@docomo.ne.jp\r\n"), "{}", built.text);
     }
 
     #[test]
@@ -240,7 +261,18 @@ mod tests {
         config.return_path = Some("bounce@mail.example.jp".parse().expect("an address"));
         let built = built_by(&config, "taro@example.jp", "x", None);
         assert_eq!(built.from.to_string(), "bounce+abc123@mail.example.jp");
-        assert_eq!(built.bytes, plain.bytes, "the header says nothing of it");
+        assert_eq!(built.text, plain.text, "the header says nothing of it");
+    }
+
+    #[test]
+    fn a_dot_at_the_beginning_of_a_line_does_not_end_a_mail() {
+        for (mail, sent) in [
+            ("a: b\r\n\r\n.\r\n..c\r\nd.\r\n", "a: b\r\n\r\n..\r\n...c\r\nd.\r\n.\r\n"),
+            ("a: b\r\n\r\nc", "a: b\r\n\r\nc\r\n.\r\n"),
+            ("", "\r\n.\r\n"),
+        ] {
+            assert_eq!(transparent(mail), sent);
+        }
     }
 
     #[test]

@@ -40,6 +40,8 @@ impl Stage {
 pub(super) enum Broken {
     /// A refusal, a lost connection, or what lettre could not read.
     Smtp(Error),
+    /// A refusal, after which the relay waits for a text all the same or has left: no further command may follow.
+    Astray(Error),
     /// A good reply to something that was not asked.
     OutOfStep,
 }
@@ -64,7 +66,7 @@ impl Broken {
     /// Classifies it for a relay on `host`.
     pub fn at(&self, stage: Stage, host: &str) -> Failure {
         match self {
-            Self::Smtp(error) => failure(stage, error, host),
+            Self::Smtp(error) | Self::Astray(error) => failure(stage, error, host),
             Self::OutOfStep => lost(stage, Reason::Garbage),
         }
     }

@@ -1,23 +1,22 @@
 //! SMTP relays.
 //!
 //! lettre speaks the protocol; the connections are ours. Its own pool probes each connection with NOOP before use and
-//! leaves Nagle's algorithm on, which together cost most of the throughput. The dialogue is walked stage by stage,
-//! because the stage decides what a lost connection means: before the final dot nothing was accepted, after it nobody
-//! knows.
+//! leaves Nagle's algorithm on, which together cost most of the throughput. Before the final dot nothing was accepted,
+//! after it nobody knows.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, AsyncTokioStream, TlsParameters};
-use lettre::transport::smtp::commands::{Data, Mail, Noop, Rcpt};
+use lettre::transport::smtp::commands::Noop;
 use lettre::transport::smtp::extension::ClientId;
-use lettre::transport::smtp::response::{Response, Severity};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::super::{Accepted, Class, Failure, Letter, Reason};
 use super::cleartext::LineByLine;
+use super::dialogue::Session;
 use super::mail::{Built, Sender, build};
 use super::relay_url::{RelayUrl, Tls};
 use super::reply::{Broken, Stage, failure, lost};
@@ -37,7 +36,7 @@ pub(in crate::gateway) struct Relay {
 }
 
 struct Idle {
-    connection: AsyncSmtpConnection,
+    session: Session,
     since: Instant,
 }
 
@@ -82,9 +81,10 @@ impl Relay {
     pub async fn probe(&self, patience: Duration) -> Result<(), Failure> {
         let mut stage = Stage::Connect;
         let probed = async {
-            let mut connection = self.connect(&mut stage).await?;
-            connection.command(Noop).await.map_err(|error| failure(stage, &error, &self.url.host))?;
-            self.keep(connection);
+            let mut session = self.connect(&mut stage).await?;
+            let said = session.connection.command(Noop).await;
+            said.map_err(|error| failure(stage, &error, &self.url.host))?;
+            self.keep(session);
             Ok(())
         };
         timeout(patience, probed)
@@ -93,52 +93,51 @@ impl Relay {
     }
 
     async fn deliver(&self, mail: &Built, stage: &mut Stage) -> Result<(), Failure> {
-        if let Some(mut connection) = self.rested() {
+        if let Some(mut session) = self.rested() {
             *stage = Stage::Mail;
-            match dialogue(&mut connection, mail, stage).await {
+            match session.deliver(mail, stage).await {
                 // The relay hung up on a resting connection: nothing of this mail was accepted, so a new one is tried.
                 Err(broken) if broken.hung_up() && *stage != Stage::FinalDot => {}
-                ended => return self.ended(connection, *stage, ended).await,
+                ended => return self.ended(session, *stage, ended).await,
             }
         }
         // On the heap: with TLS in it, it is most of what every event's task would have to hold, for one in thousands.
-        let mut connection = Box::pin(self.connect(stage)).await?;
-        *stage = Stage::Mail;
-        let ended = dialogue(&mut connection, mail, stage).await;
-        self.ended(connection, *stage, ended).await
+        let mut session = Box::pin(self.connect(stage)).await?;
+        let ended = session.deliver(mail, stage).await;
+        self.ended(session, *stage, ended).await
     }
 
     /// Keeps the connection after a success or a clean refusal; drops it after anything else.
     async fn ended(
         &self,
-        mut connection: AsyncSmtpConnection,
+        mut session: Session,
         stage: Stage,
         ended: Result<(), Broken>,
     ) -> Result<(), Failure> {
         let Err(broken) = ended else {
-            self.keep(connection);
+            self.keep(session);
             return Ok(());
         };
         let refused_before_data = broken.refused() && stage != Stage::FinalDot;
-        if refused_before_data && connection.command("RSET\r\n").await.is_ok() {
-            self.keep(connection);
+        if refused_before_data && session.connection.command("RSET\r\n").await.is_ok() {
+            self.keep(session);
         }
         Err(broken.at(stage, &self.url.host))
     }
 
-    fn rested(&self) -> Option<AsyncSmtpConnection> {
+    fn rested(&self) -> Option<Session> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         // The last one used is the least likely to have been hung up on; the others age at the front.
         idle.retain(|idle| idle.since.elapsed() < MAX_IDLE);
-        idle.pop().map(|idle| idle.connection)
+        idle.pop().map(|idle| idle.session)
     }
 
-    fn keep(&self, connection: AsyncSmtpConnection) {
-        let idle = Idle { connection, since: Instant::now() };
+    fn keep(&self, session: Session) {
+        let idle = Idle { session, since: Instant::now() };
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(idle);
     }
 
-    async fn connect(&self, stage: &mut Stage) -> Result<AsyncSmtpConnection, Failure> {
+    async fn connect(&self, stage: &mut Stage) -> Result<Session, Failure> {
         *stage = Stage::Connect;
         let at = (self.url.host.as_str(), self.url.port);
         let mut connection = if self.url.tls == Tls::Implicit {
@@ -159,7 +158,8 @@ impl Relay {
         }
         .map_err(|error| failure(*stage, &error, &self.url.host))?;
         self.secure(&mut connection, stage).await?;
-        Ok(connection)
+        *stage = Stage::Hello;
+        Session::begin(connection, &self.hello).await.map_err(|error| failure(*stage, &error, &self.url.host))
     }
 
     async fn secure(&self, connection: &mut AsyncSmtpConnection, stage: &mut Stage) -> Result<(), Failure> {
@@ -191,25 +191,3 @@ impl Relay {
 }
 
 const NO_STARTTLS: &str = "the relay offers no STARTTLS";
-
-/// One transaction on an open connection; `stage` tells how far it came.
-async fn dialogue(
-    connection: &mut AsyncSmtpConnection,
-    mail: &Built,
-    stage: &mut Stage,
-) -> Result<(), Broken> {
-    use Severity::{PositiveCompletion, PositiveIntermediate};
-    *stage = Stage::Mail;
-    in_step(&connection.command(Mail::new(Some(mail.from.clone()), vec![])).await?, PositiveCompletion)?;
-    *stage = Stage::Rcpt;
-    in_step(&connection.command(Rcpt::new(mail.to.clone(), vec![])).await?, PositiveCompletion)?;
-    *stage = Stage::Data;
-    in_step(&connection.command(Data).await?, PositiveIntermediate)?;
-    *stage = Stage::FinalDot;
-    in_step(&connection.message(&mail.bytes).await?, PositiveCompletion)
-}
-
-/// A good reply of the other kind belongs to another question, so nothing that follows could be believed.
-fn in_step(response: &Response, severity: Severity) -> Result<(), Broken> {
-    if response.code().severity == severity { Ok(()) } else { Err(Broken::OutOfStep) }
-}
