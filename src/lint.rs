@@ -8,6 +8,7 @@ mod config;
 mod finding;
 mod html;
 mod near;
+mod parallel;
 mod rules;
 mod scope;
 mod specimen;
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 pub use self::config::{AllowedLink, CheckConfig, Exception, RuleName, Used};
 use self::finding::Found;
 pub use self::finding::{Finding, Severity};
+use self::parallel::on_all_cores;
 use self::rules::RENDERS;
 pub use self::rules::RULES;
 pub use self::specimen::Specimen;
@@ -111,30 +113,40 @@ pub fn load(premises: &Premises<'_>, files: &Files, now: Timestamp) -> Result<(T
 
 /// Checks a set that loaded.
 pub fn check(premises: &Premises<'_>, set: &TemplateSet, now: Timestamp) -> Report {
-    let mut report = Report::default();
-    let mut found: Vec<(&Rule, Found)> = Vec::new();
     let traced = TracedSet::new(set);
-    for kind in premises.catalog.iter() {
-        for locale in set.locales_of(&kind.name) {
-            let specimens = specimens(premises, &traced, kind, locale, now);
-            specimens.iter().for_each(|specimen| report.count(specimen));
-            for rule in RULES {
-                match rule.check {
-                    Check::Message(check) => {
-                        let all = specimens.iter().flat_map(|specimen| check(premises, specimen));
-                        found.extend(all.map(|one| (rule, one)));
-                    }
-                    Check::Type(check) => {
-                        found.extend(check(premises, kind, &specimens).into_iter().map(|one| (rule, one)));
-                    }
-                    Check::Set(_) | Check::Names(_) | Check::Excepted(_) => {}
-                }
-            }
-        }
+    let locales = |kind: &Arc<EventType>| {
+        set.locales_of(&kind.name).map(|locale| (Arc::clone(kind), locale)).collect::<Vec<_>>()
+    };
+    let told: Vec<_> = premises.catalog.iter().flat_map(locales).collect();
+    let looks = on_all_cores(&told, |(kind, locale)| {
+        let specimens = specimens(premises, &traced, kind, locale, now);
+        (Report::of(&specimens), in_messages(premises, kind, &specimens))
+    });
+    let (mut report, mut found) = (Report::default(), Vec::new());
+    for (part, more) in looks {
+        report.add(part);
+        found.extend(more);
     }
     found.extend(in_files(premises, set));
     report.findings = without_echoes(judged(premises.config, found));
     report
+}
+
+/// What the rules find in the messages of an event type in one locale.
+fn in_messages(
+    premises: &Premises<'_>,
+    kind: &EventType,
+    specimens: &[Specimen],
+) -> Vec<(&'static Rule, Found)> {
+    let of = |rule: &'static Rule| {
+        let found: Vec<Found> = match rule.check {
+            Check::Message(check) => specimens.iter().flat_map(|one| check(premises, one)).collect(),
+            Check::Type(check) => check(premises, kind, specimens),
+            Check::Set(_) | Check::Names(_) | Check::Excepted(_) => Vec::new(),
+        };
+        found.into_iter().map(move |one| (rule, one))
+    };
+    RULES.iter().flat_map(of).collect()
 }
 
 /// What the rules find that render nothing.
@@ -152,6 +164,20 @@ fn in_files(premises: &Premises<'_>, set: &TemplateSet) -> Vec<(&'static Rule, F
 }
 
 impl Report {
+    /// The counts of some messages.
+    fn of(specimens: &[Specimen]) -> Self {
+        let mut report = Self::default();
+        specimens.iter().for_each(|specimen| report.count(specimen));
+        report
+    }
+
+    fn add(&mut self, other: Self) {
+        self.findings.extend(other.findings);
+        self.messages += other.messages;
+        self.sms += other.sms;
+        self.long_sms.extend(other.long_sms);
+    }
+
     fn count(&mut self, specimen: &Specimen) {
         self.messages += 1;
         if let Some(sms) = specimen.sms() {

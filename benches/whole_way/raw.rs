@@ -27,7 +27,7 @@ use crate::flat::{Facts, Flat};
 const PREFETCH: u16 = 256;
 
 /// As the worker's connections to a relay.
-const POOL: usize = 16;
+const POOL: usize = 32;
 
 /// As the worker waits for company.
 const ACK_EVERY: Duration = Duration::from_millis(5);

@@ -142,6 +142,8 @@ url = "http://127.0.0.1:{}/sms"
 [[email.relays]]
 name = "mta"
 url = "smtp://127.0.0.1:{}"
+# At 2,000 events a second 600 mails are on their way for 20 ms each: 12 at once, and room for chance.
+pool = 32
 [http]
 listen = "127.0.0.1:{http}"
 "#,

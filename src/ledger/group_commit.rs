@@ -5,7 +5,7 @@
 //! is sent and nothing is acked. [`Ledger::trouble`] says why.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,9 +30,9 @@ const MAX_BATCH: usize = 256;
 /// A batch of so many says that there is a crowd: the next one waits for company.
 const CROWD: usize = 12;
 
-/// How long it waits. A commit costs as much as some fifty operations in it, so that without this a full queue is worked off
-/// in commits of ten, of which each is a disk flush and wakes everybody up.
-const COMPANY: Duration = Duration::from_millis(3);
+/// It waits as long as the last commit took, and this at most. A commit costs as much as some fifty operations in it, so that
+/// without company a full queue is worked off in commits of ten, of which each is a disk flush and wakes everybody up.
+const LONGEST_WAIT: Duration = Duration::from_millis(8);
 
 /// Between two tries of an engine that cannot write.
 const RETRY_EVERY: Duration = Duration::from_millis(250);
@@ -109,11 +109,11 @@ impl Ledger {
         let (requests, queue) = mpsc::channel(4 * MAX_BATCH);
         let (troubles, troubles_seen) = watch::channel(Troubles::new());
         let (queue, troubles) = (Arc::new(Mutex::new(queue)), Arc::new(troubles));
-        let stopping = Arc::new(AtomicBool::new(false));
+        let (stopping, busy) = (Arc::new(AtomicBool::new(false)), Arc::default());
         for (number, engine) in engines.into_iter().enumerate() {
-            let (queue, troubles, stopping) =
-                (Arc::clone(&queue), Arc::clone(&troubles), Arc::clone(&stopping));
-            let writer = Writer { number, engine, queue, troubles, stopping };
+            let (queue, troubles) = (Arc::clone(&queue), Arc::clone(&troubles));
+            let (stopping, busy) = (Arc::clone(&stopping), Arc::clone(&busy));
+            let writer = Writer { number, engine, queue, troubles, stopping, busy };
             thread::Builder::new()
                 .name(format!("ledger-{number}"))
                 .spawn(move || writer.run())
@@ -280,14 +280,20 @@ struct Writer<E> {
     queue: Queue,
     troubles: Arc<watch::Sender<Troubles>>,
     stopping: Arc<AtomicBool>,
+    /// Writers that are committing.
+    busy: Arc<AtomicUsize>,
 }
 
 impl<E: Engine> Writer<E> {
     fn run(mut self) {
-        let mut crowded = false;
-        while let Some((operations, callers)) = self.next(crowded) {
-            crowded = operations.len() >= CROWD;
-            let Some(answers) = self.commit(&operations) else { return };
+        let (mut crowded, mut took) = (false, Duration::ZERO);
+        while let Some((operations, callers)) = self.next(crowded, took) {
+            let began = Instant::now();
+            self.busy.fetch_add(1, Ordering::Relaxed);
+            let answers = self.commit(&operations);
+            self.busy.fetch_sub(1, Ordering::Relaxed);
+            (crowded, took) = (operations.len() >= CROWD, began.elapsed());
+            let Some(answers) = answers else { return };
             for (caller, answer) in callers.into_iter().zip(answers) {
                 // A caller that went away (shutdown) needs no answer.
                 let _ = caller.send(answer);
@@ -296,11 +302,11 @@ impl<E: Engine> Writer<E> {
     }
 
     /// The next batch; nothing when the last [`Ledger`] is gone.
-    fn next(&self, crowded: bool) -> Option<(Vec<Operation>, Vec<oneshot::Sender<Answer>>)> {
+    fn next(&self, crowded: bool, last: Duration) -> Option<(Vec<Operation>, Vec<oneshot::Sender<Answer>>)> {
         let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
         let first = queue.blocking_recv()?;
-        if crowded {
-            thread::sleep(COMPANY);
+        if crowded || self.busy.load(Ordering::Relaxed) > 0 {
+            thread::sleep(last.min(LONGEST_WAIT));
         }
         let (mut operations, mut callers) = (vec![first.0], vec![first.1]);
         while operations.len() < MAX_BATCH {

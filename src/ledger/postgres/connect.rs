@@ -26,6 +26,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// A batch waits for us between its two round trips only.
 const FREE_LOCKS: &str = "SET idle_in_transaction_session_timeout = '5s'";
 
+/// Every batch looks a few rows up by their keys. Of a ledger that is new PostgreSQL thinks that it is small, would read all of
+/// it each time, and keeps that plan until the table has grown to some ten thousand rows and was analysed.
+const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
+
 /// Migrations are applied one by one, under a lock that only one worker gets at a time.
 const MIGRATIONS: [&str; 4] = [
     include_str!("../schema/postgres-1.sql"),
@@ -217,6 +221,7 @@ async fn prepare(url: &PostgresUrl, purpose: Purpose) -> Result<Connected, Probl
             // A worker that freezes in the middle of a batch holds its events' locks: others go on after this time, and
             // it commits once more when it comes back.
             client.batch_execute(FREE_LOCKS).await?;
+            client.batch_execute(BY_INDEX).await?;
         }
         Purpose::Beside => see_version(&client).await?,
     }
