@@ -5,6 +5,8 @@
 
 #[path = "../suites/ledger.rs"]
 mod suite;
+#[path = "../suites/protection.rs"]
+mod protection_suite;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -40,6 +42,7 @@ mod postfix;
 mod postgres;
 mod privacy;
 mod prometheus;
+mod protection;
 mod publish;
 mod receipts;
 mod reload;

@@ -64,6 +64,8 @@ mod script;
 mod series;
 mod smtp;
 mod snapshots;
+#[path = "../suites/protection.rs"]
+mod protection_suite;
 #[path = "../suites/ledger.rs"]
 mod suite;
 #[path = "../support/mod.rs"]

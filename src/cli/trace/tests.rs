@@ -56,6 +56,8 @@ fn story(state: &'static str, notifications: Vec<NotificationStory>) -> Story {
         time: at("05"),
         first_seen: at("05.120"),
         updated_at: at("41"),
+        summary: None,
+        is_summary: false,
         notifications,
     }
 }

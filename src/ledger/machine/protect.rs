@@ -61,3 +61,6 @@ pub(super) fn may_be_sent(memory: &mut Memory, limit: &DayLimit, now: i64) -> bo
     }
     may
 }
+
+#[cfg(test)]
+mod tests;
