@@ -206,7 +206,11 @@ mod tests {
             ("0s", 0),
         ] {
             assert_eq!(text.parse(), Ok(Span(Duration::from_millis(millis))), "{text}");
-            assert_eq!(Span(Duration::from_millis(millis)).to_string().parse(), text.parse::<Span>(), "{text}");
+            assert_eq!(
+                Span(Duration::from_millis(millis)).to_string().parse(),
+                text.parse::<Span>(),
+                "{text}"
+            );
         }
         for text in ["", "5", "s", "5 s", "-5s", "1.5h", "5x", "99999999999999999999d", "5s5"] {
             assert_eq!(text.parse::<Span>(), Err(SpanError), "{text}");

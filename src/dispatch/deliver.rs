@@ -54,7 +54,6 @@ impl Ending {
         Self::new(report, if held_back { Verdict::HeldBack } else { Verdict::GivenUp(DeadReason::Refused) })
     }
 
-
     /// A receipt was faster than the settlement.
     pub fn undelivered(mut self, reason: String) -> Self {
         self.report.result = NotificationResult::Failed;

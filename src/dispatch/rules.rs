@@ -108,7 +108,8 @@ mod tests {
             other[field] = Value::Null;
             assert_ne!(of(other), of(full.clone()), "{field}");
         }
-        for nothing in [json!({}), json!({"name": ""}), json!({"os": null}), json!({"color": "red"}), Value::Null]
+        for nothing in
+            [json!({}), json!({"name": ""}), json!({"os": null}), json!({"color": "red"}), Value::Null]
         {
             assert_eq!(of(nothing.clone()), None, "{nothing}");
         }

@@ -128,7 +128,8 @@ impl Policy {
     fn problem(&self, schema: &EventSchema) -> Option<(&'static str, String)> {
         let has_device = schema.shape().record().is_some_and(|data| data.fields.contains_key("device"));
         if self.notify_when == NotifyWhen::NewDevice && !has_device {
-            let mend = "is \"new_device\", but the schema has no `device` to compare; write \"always\", or add it";
+            let mend =
+                "is \"new_device\", but the schema has no `device` to compare; write \"always\", or add it";
             return Some(("notify_when", mend.to_owned()));
         }
         let window = self.collapse.map(|collapse| collapse.window)?;

@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::engine::{Engine, EngineError};
 use super::operation::{
-    Answer, Claim, ClaimAnswer, Close, DueSummary, Oldest, Operation, Receipt, ReceiptAnswer, Renew, Reopened, Settle,
-    SettleAnswer, Step,
+    Answer, Claim, ClaimAnswer, Close, DueSummary, Oldest, Operation, Receipt, ReceiptAnswer, Renew,
+    Reopened, Settle, SettleAnswer, Step,
 };
 use super::postgres::{Postgres, PostgresUrl};
 use super::sqlite::Sqlite;

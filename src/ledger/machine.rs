@@ -20,12 +20,12 @@ mod protect;
 use std::mem::replace;
 use std::time::Duration;
 
-use super::operation::{
-    Answer, Attempt, Claim, ClaimAnswer, Close, EventState, Fate, Grant, Held, HeldBack, MessageName, Receipt,
-    ReceiptAnswer, Renew, Revive, Settle, SettleAnswer, Settled, Step, TargetRecord, UnknownAttempt,
-};
 use self::protect::{held_back, judge, may_be_sent};
 use super::memory::Memory;
+use super::operation::{
+    Answer, Attempt, Claim, ClaimAnswer, Close, EventState, Fate, Grant, Held, HeldBack, MessageName,
+    Receipt, ReceiptAnswer, Renew, Revive, Settle, SettleAnswer, Settled, Step, TargetRecord, UnknownAttempt,
+};
 use super::pseudonym::differ;
 use super::rows::{Case, EventRow, NotificationRow, State, after, receipt_key};
 

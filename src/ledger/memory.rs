@@ -105,7 +105,11 @@ impl MemoryRow {
         }
         self.changed = true;
         let may = self.told < i64::from(rule.max);
-        if may { self.told += 1 } else { self.over += 1 }
+        if may {
+            self.told += 1
+        } else {
+            self.over += 1
+        }
         may
     }
 }
@@ -164,16 +168,36 @@ macro_rules! summary_changes {
     ($table:literal) => {
         concat!(
             "over = excluded.over, ",
-            "event_key = CASE WHEN excluded.event_time >= ", $table, ".event_time
-               THEN excluded.event_key ELSE ", $table, ".event_key END, ",
-            "event_id = CASE WHEN excluded.event_time >= ", $table, ".event_time
-               THEN excluded.event_id ELSE ", $table, ".event_id END, ",
-            "lane = CASE WHEN excluded.event_time >= ", $table, ".event_time
-               THEN excluded.lane ELSE ", $table, ".lane END, ",
-            "sealed = CASE WHEN excluded.event_time >= ", $table, ".event_time
-               THEN excluded.sealed ELSE ", $table, ".sealed END, ",
-            "event_time = CASE WHEN excluded.event_time >= ", $table, ".event_time
-               THEN excluded.event_time ELSE ", $table, ".event_time END"
+            "event_key = CASE WHEN excluded.event_time >= ",
+            $table,
+            ".event_time
+               THEN excluded.event_key ELSE ",
+            $table,
+            ".event_key END, ",
+            "event_id = CASE WHEN excluded.event_time >= ",
+            $table,
+            ".event_time
+               THEN excluded.event_id ELSE ",
+            $table,
+            ".event_id END, ",
+            "lane = CASE WHEN excluded.event_time >= ",
+            $table,
+            ".event_time
+               THEN excluded.lane ELSE ",
+            $table,
+            ".lane END, ",
+            "sealed = CASE WHEN excluded.event_time >= ",
+            $table,
+            ".event_time
+               THEN excluded.sealed ELSE ",
+            $table,
+            ".sealed END, ",
+            "event_time = CASE WHEN excluded.event_time >= ",
+            $table,
+            ".event_time
+               THEN excluded.event_time ELSE ",
+            $table,
+            ".event_time END"
         )
     };
 }

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::operation::{
-    Answer, Attempt, EventRecord, EventState, HeldBack, Keep, MessageName, Reopened, Sealed, Step, TargetRecord,
-};
 use super::machine::Machine;
 use super::memory::Memory;
+use super::operation::{
+    Answer, Attempt, EventRecord, EventState, HeldBack, Keep, MessageName, Reopened, Sealed, Step,
+    TargetRecord,
+};
 use super::story::SummaryStory;
 use crate::event::SUMMARY_SUFFIX;
 

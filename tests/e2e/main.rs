@@ -3,10 +3,10 @@
 //! Each file is one topic, each test's name a promise. Every test has a prefix, an exchange and ports of its own, so
 //! they share a broker node; those that hurt the node start one of their own.
 
-#[path = "../suites/ledger.rs"]
-mod suite;
 #[path = "../suites/protection.rs"]
 mod protection_suite;
+#[path = "../suites/ledger.rs"]
+mod suite;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -30,7 +30,13 @@ impl Database {
 
 fn config(url: &str) -> LedgerConfig {
     let url = url.parse().unwrap_or_else(|error| panic!("{url}: {error}"));
-    LedgerConfig { url, pool: 2, retention: Span::seconds(60), device_retention: Span::seconds(60), recipient_key: None }
+    LedgerConfig {
+        url,
+        pool: 2,
+        retention: Span::seconds(60),
+        device_retention: Span::seconds(60),
+        recipient_key: None,
+    }
 }
 
 fn open(url: &str) -> Ledger {

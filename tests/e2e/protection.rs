@@ -43,7 +43,9 @@ fn logins(range: std::ops::Range<usize>) -> Vec<Value> {
 
 #[track_caller]
 fn wait_sms(sandbox: &Sandbox, count: usize) -> Vec<String> {
-    eventually(PATIENCE * 2, &format!("{count} SMS"), || Some(sandbox.sms()).filter(|sms| sms.len() >= count));
+    eventually(PATIENCE * 2, &format!("{count} SMS"), || {
+        Some(sandbox.sms()).filter(|sms| sms.len() >= count)
+    });
     sandbox.sms().into_iter().map(|sms| sms.text).collect()
 }
 
@@ -66,7 +68,10 @@ fn twenty_logins_are_three_notices_and_one_summary_also_over_a_restart_within_th
     house.wait_metric("shirase_held_back_total", &[("type", LOGIN), ("reason", "collapsed")], 10.0);
     assert_eq!(sandbox.sms().len(), 3, "the window is open still");
     let held = words(&house, &worker, &["login-15"]);
-    assert_in_order(&held, &["login-15: held back: collapsed (one of many: told by a summary)\n", "16 others so far, due"]);
+    assert_in_order(
+        &held,
+        &["login-15: held back: collapsed (one of many: told by a summary)\n", "16 others so far, due"],
+    );
 
     house.wait_metric("shirase_summaries_total", &[("type", LOGIN)], 1.0);
     house.wait_ended(11);
@@ -93,7 +98,9 @@ fn two_workers_on_one_ledger_count_as_one_and_send_one_summary() {
     let texts = wait_sms(&sandbox, 4);
     assert_eq!(saying(&texts, "（ほか16件）"), 1, "{texts:?}");
     let brought = |house: &House| house.metric("shirase_summaries_total", &[("type", LOGIN)]);
-    eventually(PATIENCE, "the summary to be counted", || (brought(&house) + brought(&twin) == 1.0).then_some(()));
+    eventually(PATIENCE, "the summary to be counted", || {
+        (brought(&house) + brought(&twin) == 1.0).then_some(())
+    });
     let held = |house: &House| house.metric("shirase_held_back_total", &[("reason", "collapsed")]);
     assert_eq!(held(&house) + held(&twin), 17.0);
     house.stop_twin(&other);
@@ -133,7 +140,10 @@ fn a_number_over_its_sms_of_the_day_is_told_by_mail_or_not_at_all_and_critical_e
     }
     assert_eq!((sandbox.sms().len(), sandbox.mail().len()), (2, 2));
     let text = words(&house, &worker, &["login-3"]);
-    assert_in_order(&text, &["login-3: told\n", "current.sms: given up: sms_day_limit", "current.email: accepted"]);
+    assert_in_order(
+        &text,
+        &["login-3: told\n", "current.sms: given up: sms_day_limit", "current.email: accepted"],
+    );
 
     house.publish(&login("no-mail", json!({"user_id": "U1", "phone": mobile(1)})));
     house.wait_ended(5);

@@ -25,7 +25,13 @@ impl File {
 
     fn config(&self) -> LedgerConfig {
         let url = LedgerUrl::File(self.path());
-        LedgerConfig { url, pool: 1, retention: Span::seconds(60), device_retention: Span::seconds(60), recipient_key: None }
+        LedgerConfig {
+            url,
+            pool: 1,
+            retention: Span::seconds(60),
+            device_retention: Span::seconds(60),
+            recipient_key: None,
+        }
     }
 }
 

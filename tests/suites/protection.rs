@@ -78,7 +78,11 @@ pub async fn a_storm_is_told_up_to_max_and_one_summary_counts_the_rest(mut bed: 
     let again: Vec<ClaimAnswer> =
         join_all((0..20).map(|n| claim(&ledger, collapsing(&n.to_string(), 0, 3, window)))).await;
     let held = ClaimAnswer::HeldBack { reason: HeldBack::Collapsed, again: true };
-    assert_eq!(again.iter().filter(|answer| **answer == held).count(), 17, "whatever comes again counts nothing");
+    assert_eq!(
+        again.iter().filter(|answer| **answer == held).count(),
+        17,
+        "whatever comes again counts nothing"
+    );
     let mut due = due(&ledger).await;
     let summary = due.remove(0);
     assert!(due.is_empty() && summary.others == 16, "{summary:?} and {due:?}");

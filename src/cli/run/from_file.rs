@@ -205,7 +205,9 @@ impl Summary {
             0 => String::new(),
             count => format!(" {count} held back,"),
         };
-        eprintln!("{read} events: sent {told}; {duplicates} told before, {muted} muted,{held_back} {dead} dead");
+        eprintln!(
+            "{read} events: sent {told}; {duplicates} told before, {muted} muted,{held_back} {dead} dead"
+        );
         self.listed.sort();
         for (line, what) in &self.listed {
             eprintln!("  line {line}: {what}");

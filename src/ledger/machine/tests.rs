@@ -33,7 +33,10 @@ fn claim(token: u64) -> Step {
         day_limit: None,
     };
     let lease = Duration::from_millis(LEASE as u64);
-    Step::Claim { claim: Claim { event, targets: vec![target], revive: Revive::Never, lease, rules: None }, token }
+    Step::Claim {
+        claim: Claim { event, targets: vec![target], revive: Revive::Never, lease, rules: None },
+        token,
+    }
 }
 
 fn attempt(outcome: &'static str) -> Attempt {
@@ -294,12 +297,8 @@ impl World {
             code: None,
             at: jiff::Timestamp::UNIX_EPOCH,
         };
-        let answer = self.machines[0].step(
-            &mut self.case,
-            &mut Memory::default(),
-            &Step::Receipt(receipt),
-            self.now,
-        );
+        let answer =
+            self.machines[0].step(&mut self.case, &mut Memory::default(), &Step::Receipt(receipt), self.now);
         let after = self.case.notifications[0].state;
         let stale = answer == Answer::Receipt(ReceiptAnswer::Stale);
         assert!(rank(after) >= rank(before), "{before:?} went back to {after:?}");
@@ -347,7 +346,9 @@ fn a_claim_whose_process_is_known_to_be_dead_is_taken_over_at_once_where_nobody_
             (Machine::new("before".to_owned(), exclusive), Machine::new("after".to_owned(), exclusive));
         let mut case = Case::default();
         before.step(&mut case, &mut Memory::default(), &claim(1), 1_000);
-        let Answer::Claim(ClaimAnswer::Open { held, .. }) = after.step(&mut case, &mut Memory::default(), &claim(1), 1_001) else {
+        let Answer::Claim(ClaimAnswer::Open { held, .. }) =
+            after.step(&mut case, &mut Memory::default(), &claim(1), 1_001)
+        else {
             panic!("open");
         };
         assert_eq!(matches!(&held[0], Held::Granted(grant) if grant.taken_over), taken, "{held:?}");

@@ -2,13 +2,13 @@
 
 use tokio_postgres::{Client, Error, Row, Statement};
 
+use super::super::memory::{
+    MemoryRow, SummaryRow, due_columns, memory_columns, summary_changes, summary_columns,
+};
 use super::super::operation::EventRecord;
 use super::super::rows::{
     EventRow, NotificationRow, event_columns, event_row, notification_changes, notification_columns,
     notification_row,
-};
-use super::super::memory::{
-    MemoryRow, SummaryRow, due_columns, memory_columns, summary_changes, summary_columns,
 };
 use super::connect::Problem;
 
@@ -34,8 +34,14 @@ macro_rules! now {
 macro_rules! insert_events {
     () => {
         concat!(
-            "INSERT INTO shirase_event (", event_columns!(), ")
-             SELECT key, id, type, lane, fingerprint, 'open', NULL, time, 0, ", now!(), ", ", now!(), ", NULL
+            "INSERT INTO shirase_event (",
+            event_columns!(),
+            ")
+             SELECT key, id, type, lane, fingerprint, 'open', NULL, time, 0, ",
+            now!(),
+            ", ",
+            now!(),
+            ", NULL
              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int8[])
                AS new (key, id, type, lane, fingerprint, time)
              ON CONFLICT (key) DO NOTHING"

@@ -99,8 +99,7 @@ pub(super) fn summary_of(
     event: Option<&EventRow>,
 ) -> rusqlite::Result<Option<SummaryStory>> {
     let Some((id, event_key)) = event.and_then(EventRow::in_summary) else { return Ok(None) };
-    let select =
-        "SELECT event_id, over, due, brought_at FROM summary WHERE id = ?1 OR event_key = ?2 ORDER BY due DESC LIMIT 1";
+    let select = "SELECT event_id, over, due, brought_at FROM summary WHERE id = ?1 OR event_key = ?2 ORDER BY due DESC LIMIT 1";
     let read = |row: &Row<'_>| Ok(summary_story!(row, get));
     connection.prepare_cached(select)?.query_row((id, event_key), read).optional()
 }

@@ -34,7 +34,8 @@ fn in_locale(set: &TemplateSet, kind: &EventType, locale: &str) -> Vec<Found> {
         let (_, file) = set.template(locale, &name, *part == Part::Html)?;
         (!shows(set, kind, locale, *part, PATH)).then(|| file.clone())
     };
-    let mend = "write {{#if event.others}}（ほか{{event.others}}件）{{/if}}, or remove `collapse` from events.toml";
+    let mend =
+        "write {{#if event.others}}（ほか{{event.others}}件）{{/if}}, or remove `collapse` from events.toml";
     let found = |file| Found::new(file, "does not say how many others a summary stands for", mend);
     PARTS.iter().filter_map(silent).map(found).collect()
 }

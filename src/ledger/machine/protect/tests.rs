@@ -140,8 +140,12 @@ fn a_summary_is_made_of_the_newest_event_whatever_the_order_they_come_in() {
 #[test]
 fn the_first_event_after_a_window_is_told_and_begins_the_next() {
     let mut database = Database::default();
-    let mut told = |event, now| is_told(&database.claim(event, &claim(event, 0, Some(collapse(1))), now, false));
-    assert_eq!([told(0, 100), told(1, WINDOW + 99), told(2, WINDOW + 100), told(3, WINDOW + 101)], [true, false, true, false]);
+    let mut told =
+        |event, now| is_told(&database.claim(event, &claim(event, 0, Some(collapse(1))), now, false));
+    assert_eq!(
+        [told(0, 100), told(1, WINDOW + 99), told(2, WINDOW + 100), told(3, WINDOW + 101)],
+        [true, false, true, false]
+    );
     let dues: Vec<i64> = database.summaries.values().map(|row| row.due).collect();
     assert_eq!(dues, [WINDOW + 100, 2 * WINDOW + 100]);
 }
@@ -168,8 +172,9 @@ fn a_login_is_told_when_it_is_the_first_or_from_another_device_than_the_last() {
 #[test]
 fn an_older_login_that_comes_late_does_not_become_the_last_one() {
     let mut database = Database::default();
-    let mut told =
-        |event, time, device| is_told(&database.claim(event, &claim(event, time, Some(login(device))), 100, false));
+    let mut told = |event, time, device| {
+        is_told(&database.claim(event, &claim(event, time, Some(login(device))), 100, false))
+    };
     assert!(told(0, 50, "new"));
     assert!(told(1, 10, "old"), "it differs");
     assert!(!told(2, 60, "new"), "the last is still the newer one");
