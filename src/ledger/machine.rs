@@ -20,11 +20,11 @@ mod protect;
 use std::mem::replace;
 use std::time::Duration;
 
-use self::protect::{held_back, judge, may_be_sent};
+use self::protect::{held_back, judge, limit};
 use super::memory::Memory;
 use super::operation::{
-    Answer, Attempt, Claim, ClaimAnswer, Close, EventState, Fate, Grant, Held, HeldBack, MessageName,
-    Receipt, ReceiptAnswer, Renew, Revive, Settle, SettleAnswer, Settled, Step, TargetRecord, UnknownAttempt,
+    Answer, Attempt, Claim, ClaimAnswer, Close, EventState, Fate, Grant, Held, MessageName, Receipt,
+    ReceiptAnswer, Renew, Revive, Settle, SettleAnswer, Settled, Step, TargetRecord, UnknownAttempt,
 };
 use super::pseudonym::differ;
 use super::rows::{Case, EventRow, NotificationRow, State, after, receipt_key};
@@ -213,16 +213,6 @@ fn open(case: &mut Case, claim: &Claim, now: i64) -> bool {
             }
             anew
         }
-    }
-}
-
-/// A new SMS to a number that has had its share of the day fails before it is tried, so that the other channel takes over.
-fn limit(case: &mut Case, target: &TargetRecord, memory: &mut Memory, now: i64) {
-    let new = case.notification(&target.target).is_none();
-    let Some(limit) = target.day_limit.as_ref().filter(|_| new) else { return };
-    if !may_be_sent(memory, limit, now) {
-        let (state, reason) = (State::Failed, Some(HeldBack::SmsDayLimit.as_str().to_owned()));
-        case.notifications.push(NotificationRow { state, reason, ..NotificationRow::new(target, now) });
     }
 }
 

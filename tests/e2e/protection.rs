@@ -14,6 +14,8 @@ use crate::trace::{assert_in_order, lines, with_mail, words};
 
 const LOGIN: &str = "security.login";
 
+const USER: &str = "U-2041-customer";
+
 /// A house whose catalog says this of logins.
 fn house(name: &str, of_logins: &str) -> (House, Sandbox, Scratch) {
     let (house, sandbox) = with_mail(name);
@@ -33,7 +35,7 @@ fn house(name: &str, of_logins: &str) -> (House, Sandbox, Scratch) {
 
 /// A login of one customer, who has a number alone.
 fn login(n: usize, device: Value) -> Value {
-    let recipient = json!({"user_id": "U1", "phone": mobile(1)});
+    let recipient = json!({"user_id": USER, "phone": mobile(1)});
     event(LOGIN, &format!("login-{n}"), json!({"recipient": recipient, "device": device}))
 }
 
@@ -160,10 +162,11 @@ fn a_number_over_its_sms_of_the_day_is_told_by_mail_or_not_at_all_and_critical_e
 
 #[test]
 fn of_the_logins_the_first_and_those_from_another_device_are_told() {
-    let (house, sandbox, _catalog) = house("new-device", "notify_when = \"new_device\"");
+    let (house, sandbox, _catalog) =
+        house("new-device", "notify_when = \"new_device\"\ncollapse = { max = 9, window = \"1h\" }");
     let worker = house.start();
-    let safari = json!({"name": "iPhone", "os": "iOS", "os_version": "18.1", "browser": "Safari"});
-    let newer = json!({"name": "iPhone", "os": "iOS", "os_version": "18.2", "browser": "Safari"});
+    let safari = json!({"name": "Taros-iPhone", "os": "iOS", "os_version": "18.1", "browser": "Safari"});
+    let newer = json!({"name": "Taros-iPhone", "os": "iOS", "os_version": "18.2", "browser": "Safari"});
     let take = |from: usize, steps: &[(&Value, usize)]| {
         for (n, (device, told)) in steps.iter().enumerate() {
             house.publish(&login(from + n, (*device).clone()));
@@ -180,4 +183,14 @@ fn of_the_logins_the_first_and_those_from_another_device_are_told() {
     assert_in_order(&text, &["login-1: held back: known_device (the same device as at the login before)"]);
     house.stop_and_assert_empty(&worker);
     house.assert_no_dead_letters();
+    let files = fs::read_dir(worker.path()).expect("its folder").map(|file| file.expect("an entry").path());
+    let ledger: Vec<u8> = files
+        .filter(|file| file.to_string_lossy().contains("shirase.db"))
+        .flat_map(|file| fs::read(file).expect("readable"))
+        .collect();
+    let holds = |what: &str| ledger.windows(what.len()).any(|part| part == what.as_bytes());
+    assert!(holds("device.") && holds("login-1"), "the ledger is there");
+    for personal in [USER, "Taros-iPhone", "Safari", &mobile(1)] {
+        assert!(!holds(personal), "{personal} is in the ledger");
+    }
 }

@@ -5,8 +5,8 @@ use std::mem::take;
 use std::time::Duration;
 
 use super::super::memory::{Memory, MemoryRow};
-use super::super::operation::{Claim, DayLimit, DeviceRule, EventState, HeldBack};
-use super::super::rows::{Case, EventRow, after};
+use super::super::operation::{Claim, DayLimit, DeviceRule, EventState, HeldBack, TargetRecord};
+use super::super::rows::{Case, EventRow, NotificationRow, State, after};
 
 /// A day and its time zones.
 const DAY_AND_MORE: Duration = Duration::from_secs(48 * 3600);
@@ -50,8 +50,18 @@ fn is_known(row: &mut MemoryRow, rule: &DeviceRule, time: i64, now: i64) -> bool
     known
 }
 
+/// A new SMS to a number that has had its share of the day fails before it is tried, so that the other channel takes over.
+pub(super) fn limit(case: &mut Case, target: &TargetRecord, memory: &mut Memory, now: i64) {
+    let new = case.notification(&target.target).is_none();
+    let Some(limit) = target.day_limit.as_ref().filter(|_| new) else { return };
+    if !may_be_sent(memory, limit, now) {
+        let (state, reason) = (State::Failed, Some(HeldBack::SmsDayLimit.as_str().to_owned()));
+        case.notifications.push(NotificationRow { state, reason, ..NotificationRow::new(target, now) });
+    }
+}
+
 /// Counts an SMS of the day: true when it may be sent.
-pub(super) fn may_be_sent(memory: &mut Memory, limit: &DayLimit, now: i64) -> bool {
+fn may_be_sent(memory: &mut Memory, limit: &DayLimit, now: i64) -> bool {
     let row = memory.row(&limit.key);
     let may = row.told < i64::from(limit.max);
     if may {
