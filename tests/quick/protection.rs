@@ -68,6 +68,8 @@ fn a_summary_says_how_many_others_in_every_text_and_one_more_event_reads_as_itse
 fn the_lines_that_stand_ready_in_the_catalog_pass_every_check_with_the_shipped_texts() {
     let desk = protected();
     desk.run(&["check"]).expect(0);
+    let shown = desk.run(&["preview", "security.login", "--others", "12"]).expect(0).out;
+    assert!(shown.contains("ほか12件"), "{shown}");
     desk.scratch
         .write("templates/ja/security.login/sms.hbs", "{{> sms-head}} ログインがありました。{{> sms-call}}");
     let refused = desk.run(&["check"]).expect(1);
