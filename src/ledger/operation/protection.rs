@@ -58,11 +58,6 @@ pub enum HeldBack {
     SmsDayLimit,
 }
 
-impl HeldBack {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Collapsed, Self::KnownDevice, Self::SmsDayLimit];
-}
-
 /// A summary whose window is over, and that nobody has brought to its lane yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DueSummary {
