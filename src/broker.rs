@@ -72,6 +72,8 @@ pub mod header {
     /// How often the event was given up, this time included on a dead letter. What is put back carries it, so that it
     /// begins anew once.
     pub const DEATHS: &str = "x-shirase-deaths";
+    /// On a summary: how many events beside it were held back.
+    pub const OTHERS: &str = crate::event::OTHERS_HEADER;
     /// When it was given up, RFC 3339.
     pub const DIED_AT: &str = "x-shirase-died-at";
 }

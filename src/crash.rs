@@ -18,6 +18,8 @@ pub enum Point {
     RetryPublished,
     /// The broker has the dead letter; the ledger does not know it, and the delivery is not acknowledged.
     DeadPublished,
+    /// The broker has a summary; the ledger does not know it.
+    SummaryBrought,
 }
 
 /// Ends the process without a word if the variable `SHIRASE_CRASH_AT` names this point.

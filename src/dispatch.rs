@@ -10,6 +10,7 @@ mod disposition;
 mod pass;
 mod reason;
 mod report;
+mod rules;
 mod schedule;
 mod underway;
 mod verdict;
@@ -23,6 +24,7 @@ use ring::digest;
 pub use self::disposition::{Burial, Disposition};
 pub use self::reason::DeadReason;
 pub use self::report::{NotificationReport, NotificationResult, Report};
+pub use self::rules::Protection;
 pub use self::schedule::{RetryConfig, Schedule};
 pub use self::underway::Underway;
 use crate::canary::Canary;
@@ -33,7 +35,8 @@ use crate::gateway::{Gateway, Gateways};
 use crate::hex::hex;
 pub use crate::ledger::Revive;
 use crate::ledger::{
-    Claim, ClaimAnswer, Close, EventRecord, EventState, Held, Ledger, LedgerClosed, Pseudonyms, TargetRecord,
+    Claim, ClaimAnswer, Close, EventRecord, EventState, Held, HeldBack, Ledger, LedgerClosed, Pseudonyms,
+    TargetRecord,
 };
 use crate::plan::{Address, Notification, Plan, plan};
 use crate::telemetry;
@@ -77,6 +80,8 @@ pub struct Dispatcher {
     pub fallback_after: Duration,
     /// How long an event is kept in case a receipt says that its message was not delivered.
     pub keep_for: Duration,
+    /// What protects recipients.
+    pub protection: Protection,
     /// What is being worked on.
     pub underway: Underway,
     /// What this worker sends itself, where it does.
@@ -153,10 +158,12 @@ impl Dispatcher {
         let (alone, through) = (notifications.len() == 1, None);
         let journey =
             Journey { trace, incoming, event: &event, record, pseudonyms, alone, through, templates };
-        let (claim, claimed_at) = (self.claim(&journey, &notifications), Instant::now());
+        let claim = Claim { rules: self.rules(&journey), ..self.claim(&journey, &notifications) };
+        let claimed_at = Instant::now();
         let (held, deaths) = match trace.during("claim", self.ledger.claim(claim)).await? {
             ClaimAnswer::Open { held, deaths } => (held, deaths),
             ClaimAnswer::Duplicate => return Ok(report.told_before(&notifications)),
+            ClaimAnswer::HeldBack { reason, again } => return Ok(report.held_back(reason, again)),
         };
         crash::point(Point::Claimed);
         let jobs = notifications.iter().zip(rendered).zip(held);
@@ -185,7 +192,7 @@ impl Dispatcher {
         let (claim, claimed_at) = (self.claim(journey, std::slice::from_ref(&next)), Instant::now());
         let held = match journey.trace.during("claim", self.ledger.claim(claim)).await? {
             ClaimAnswer::Open { held, .. } => held.into_iter().next().unwrap_or(Held::Busy),
-            ClaimAnswer::Duplicate => Held::Accepted,
+            ClaimAnswer::Duplicate | ClaimAnswer::HeldBack { .. } => Held::Accepted,
         };
         let rendered = Rendered { message, fallback: None };
         let last = self.deliver(journey, Job { notification: &next, rendered, held, claimed_at }).await?;
@@ -204,6 +211,13 @@ impl Dispatcher {
         report.disposition = disposition::of(&endings, attempts);
         match &report.disposition {
             Disposition::Done if endings.iter().any(|ending| ending.closed_event) => {}
+            Disposition::Done if disposition::told_nobody(&endings) => {
+                let reason = HeldBack::SmsDayLimit;
+                let state = EventState::HeldBack;
+                let close = Close { reason: Some(reason.as_str()), ..close(journey.record, state) };
+                self.ledger.close_event(close).await?;
+                report.held_back = Some(reason);
+            }
             Disposition::Done => {
                 // False when another delivery of the event was faster: it says the same.
                 self.ledger.close_event(close(journey.record, EventState::Done)).await?;
@@ -233,14 +247,14 @@ impl Dispatcher {
         detail: String,
     ) -> Result<Report, LedgerClosed> {
         let (targets, lease) = (Vec::new(), Duration::ZERO);
-        let claim = Claim { event: event.clone(), targets, revive: incoming.revive, lease };
+        let claim = Claim { event: event.clone(), targets, revive: incoming.revive, lease, rules: None };
         match self.ledger.claim(claim).await? {
             ClaimAnswer::Open { deaths, .. } => {
                 report.deaths = deaths;
                 report.burial = Some(Burial::of(event, reason, deaths));
                 report.disposition = Disposition::Dead { reason, detail };
             }
-            ClaimAnswer::Duplicate => report.duplicate = true,
+            ClaimAnswer::Duplicate | ClaimAnswer::HeldBack { .. } => report.duplicate = true,
         }
         Ok(report)
     }
@@ -264,6 +278,7 @@ impl Dispatcher {
                 template_version: journey.templates.version().to_owned(),
                 gateway: self.first_gateway(journey, notification, &reference),
                 by_reference: self.gateways.take_receipts(notification.address.channel()),
+                day_limit: self.day_limit(journey, notification),
                 reference,
             }
         };
@@ -272,6 +287,7 @@ impl Dispatcher {
             targets: notifications.iter().map(target).collect(),
             revive: journey.incoming.revive,
             lease: self.lease(),
+            rules: None,
         }
     }
 

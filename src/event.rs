@@ -17,7 +17,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::Value;
 
-pub use self::catalog::{Catalog, CatalogError, Channels, EmailTo, EventType, Lane, Policy};
+pub use self::catalog::{
+    Catalog, CatalogError, Channels, Collapse, EmailTo, EventType, Lane, NotifyWhen, Policy,
+};
 pub use self::decode::{Envelope, MAX_EVENT_BYTES, decode, envelope, peek};
 pub use self::email::{EmailAddress, EmailError};
 pub use self::envelope::RawEvent;
@@ -26,6 +28,12 @@ pub use self::recipient::{Given, Previous, Recipient, Settings, Wish};
 pub use self::rejected::{BadReason, Rejected};
 pub use self::schema::{EventSchema, SchemaError, Violation};
 pub use self::trace_context::TraceContext;
+
+/// Behind the key of a summary: it is not the event that it is made of.
+pub const SUMMARY_SUFFIX: &str = "\u{1f}summary";
+
+/// A header of our own on a summary: how many events beside it were held back.
+pub const OTHERS_HEADER: &str = "x-shirase-others";
 
 /// Something happened to a customer: decoded, known to the catalog, fitting its schema.
 /// Its `Debug` shows what it is, not whom it is about.
@@ -47,6 +55,8 @@ pub struct Event {
     pub data: Value,
     /// The trace that it belongs to.
     pub trace: Option<TraceContext>,
+    /// It is a summary: so many like it were held back.
+    pub others: Option<u32>,
 }
 
 impl fmt::Debug for Event {
@@ -56,9 +66,11 @@ impl fmt::Debug for Event {
 }
 
 impl Event {
-    /// `source` and `id` as one key. U+001F cannot stand in either (see [`decode`]), so no two events share a key.
+    /// `source` and `id` as one key. U+001F cannot stand in either (see [`decode`]), so no two events share a key. A summary
+    /// has one of its own.
     pub fn key(&self) -> String {
-        format!("{}\u{1f}{}", self.source, self.id)
+        let suffix = self.others.map_or("", |_| SUMMARY_SUFFIX);
+        format!("{}\u{1f}{}{suffix}", self.source, self.id)
     }
 
     /// The trace's id in hexadecimal, empty without one: for log lines.

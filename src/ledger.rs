@@ -1,14 +1,14 @@
 //! The ledger: the durable memory of what was claimed, sent and accepted.
 //!
-//! Two tables hold the work. An *event* is open until everything about it is settled; then it is done, muted or dead, and a done or
-//! muted one answers every later delivery with "duplicate", whatever that delivery's body says. A *notification* is
+//! Two tables hold the work. An *event* is open until everything about it is settled; then it is done, muted, held back or
+//! dead, and one that is not dead answers every later delivery with "duplicate", whatever that delivery's body says. A *notification* is
 //! claimed before anything is sent and settled after, fenced by owner and epoch, so that whoever lost its claim can't
 //! write over the one who took it.
 //!
 //! | file | |
 //! |---|---|
 //! | `operation` | what is asked and answered |
-//! | `machine` | the states and their rules, pure; `rows` is what it works on |
+//! | `machine` | the states and their rules, pure; `rows` and `memory` are what it works on |
 //! | `group_commit` | many callers, few writers: [`Ledger`] |
 //! | `sqlite`, `postgres` | the engines: load rows, let the machine decide, write them |
 //! | `story` | reading it back, for `trace` |
@@ -18,6 +18,7 @@ mod drains;
 mod engine;
 mod group_commit;
 mod machine;
+mod memory;
 mod operation;
 mod postgres;
 mod pseudonym;
@@ -34,13 +35,13 @@ use serde::Deserialize;
 pub use self::drains::{ControlError, Controls};
 pub use self::group_commit::{Ledger, LedgerClosed};
 pub use self::operation::{
-    Attempt, Claim, ClaimAnswer, Close, EventRecord, EventState, Fate, Grant, Held, Keep, MessageName,
-    Oldest, Receipt, ReceiptAnswer, Renew, Reopened, Revive, Sealed, Settle, SettleAnswer, Settled,
-    TargetRecord, UnknownAttempt,
+    Attempt, Claim, ClaimAnswer, Close, CollapseRule, DayLimit, DeviceRule, DueSummary, EventRecord,
+    EventState, Fate, Grant, Held, HeldBack, Keep, MessageName, Oldest, Receipt, ReceiptAnswer, Renew,
+    Reopened, Revive, Rules, Sealed, Settle, SettleAnswer, Settled, TargetRecord, UnknownAttempt,
 };
 pub use self::pseudonym::Pseudonyms;
 use self::story::View;
-pub use self::story::{NotificationStory, Reader, ReceiptStory, Story, ViewError};
+pub use self::story::{NotificationStory, Reader, ReceiptStory, Story, SummaryStory, ViewError};
 pub use self::url::LedgerUrl;
 use crate::config::{Secret, Span};
 
@@ -56,12 +57,19 @@ pub struct LedgerConfig {
     pub pool: u32,
     /// How long a duplicate is recognised.
     pub retention: Span,
+    /// How long the device of a customer's last login is remembered, where `notify_when = "new_device"`.
+    #[serde(default = "default_device_retention")]
+    pub device_retention: Span,
     /// HMAC key for recipients; without one the ledger keeps a key of its own.
     pub recipient_key: Option<Secret>,
 }
 
 fn default_pool() -> u32 {
     2
+}
+
+fn default_device_retention() -> Span {
+    Span::seconds(400 * 24 * 3600)
 }
 
 /// The ledger could not be opened.

@@ -7,6 +7,7 @@
 //! | `gateway`, `ledger`, `broker`, `certificate` | whether what a worker depends on works |
 //! | `canary` | what becomes of the events that workers send themselves |
 //! | `console` | what people do on the console |
+//! | `protection` | what is held back to protect recipients, and its summaries |
 //! | `receipts`, `wording` | what gateways say later; what becomes of changed templates |
 //! | `traces` | what becomes of spans |
 //! | `registry` | every metric by name: the list that all else is held against |
@@ -26,6 +27,7 @@ mod gateway;
 mod ledger;
 mod logging;
 mod notification;
+mod protection;
 mod receipts;
 mod recorder;
 mod registry;
@@ -49,6 +51,7 @@ pub use self::gateway::{circuit_changed, gateway_configured, gateway_drained, ga
 pub use self::ledger::{claim_taken_over, fenced_out, ledger_committed, ledger_in_trouble, ledger_recovered};
 pub use self::logging::start_logging;
 pub use self::notification::{NotificationEnd, fell_back, notification_ended};
+pub use self::protection::{summary_brought, summary_unreadable};
 pub use self::receipts::{BOUNCE, kept_event_unreadable, receipt_refused, receipt_taken, receipts_deferred};
 pub use self::recorder::{metrics_builder, start_metrics};
 pub use self::registry::{Kind, METRICS, Metric};

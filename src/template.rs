@@ -344,7 +344,10 @@ fn name(event_type: &str, part: Part) -> String {
 fn context(event: &Event, brand: Voice<'_>) -> Value {
     let mut data = event.data.clone();
     sanitize::sanitize(&mut data);
-    data["event"] = json!({"id": event.id, "type": event.kind.name, "time": event.time.to_string()});
+    let others = event.others.unwrap_or_default();
+    data["event"] = json!({
+        "id": event.id, "type": event.kind.name, "time": event.time.to_string(), "others": others
+    });
     data["brand"] = json!(brand);
     data
 }

@@ -1,5 +1,5 @@
 //! Bringing an event to its lane again when its delivery was acknowledged long ago: a receipt said that its message did not
-//! arrive. And a new event of our own.
+//! arrive. Or it was held back, and its summary is due. And a new event of our own.
 
 use std::collections::BTreeMap;
 
@@ -38,10 +38,10 @@ impl BringAgain {
     }
 }
 
-/// What the message had around its body, with our own headers as on its first day but for its deaths.
+/// What the message had around its body, with our own headers as on its first day but for its deaths. A summary stays one.
 fn properties(raw: &RawEvent, deaths: u32) -> BasicProperties {
-    let theirs =
-        raw.headers.iter().filter(|(name, _)| !is_left_behind(name) && !name.starts_with("x-shirase-"));
+    let is_ours = |name: &str| name.starts_with("x-shirase-") && name != header::OTHERS;
+    let theirs = raw.headers.iter().filter(|(name, _)| !is_left_behind(name) && !is_ours(name));
     let ours = (header::DEATHS.to_owned(), deaths.to_string());
     let headers: BTreeMap<ShortString, AMQPValue> = theirs
         .map(|(name, value)| (name.clone(), value.clone()))

@@ -10,7 +10,7 @@ use super::house::House;
 use super::{ConfigArg, NOT_IN_ORDER, examples};
 use crate::clock::Clock;
 use crate::dispatch::{DeadReason, reference};
-use crate::event::{Event, Given, RawEvent, decode, peek};
+use crate::event::{Collapse, Event, Given, NotifyWhen, RawEvent, decode, peek};
 use crate::gateway::SmsGatewayConfig;
 use crate::plan::{Address, Notification, Plan, plan};
 use crate::template::{Message, segments};
@@ -61,7 +61,7 @@ fn explain(house: &House, raw: &RawEvent) -> Value {
     };
     let mut explained = json!({
         "event_id": event.id, "type": event.kind.name, "lane": event.kind.policy.lane.as_str(),
-        "deadline": event.deadline.to_string(), "phone": phone(&event), "locale": house.templates.locale_of(&event)
+        "rules": rules(house, &event), "deadline": event.deadline.to_string(), "phone": phone(&event), "locale": house.templates.locale_of(&event)
     });
     let (result, detail) = match plan(&event, &house.config.sms.prefixes, now) {
         Err(error) => {
@@ -89,6 +89,26 @@ fn explain(house: &House, raw: &RawEvent) -> Value {
     explained["result"] = result.into();
     explained["detail"] = detail;
     explained
+}
+
+/// What protects the recipient from too many of this type. Whether it holds this event back, only the ledger can say.
+fn rules(house: &House, event: &Event) -> Vec<String> {
+    let policy = &event.kind.policy;
+    let mut rules = Vec::new();
+    if policy.notify_when == NotifyWhen::NewDevice {
+        rules.push("told when the device differs from the one of this user's last login".to_owned());
+    }
+    if let Some(Collapse { max, window }) = policy.collapse {
+        rules.push(format!("{max} told within {window} per recipient; what is over becomes one summary"));
+    }
+    match house.config.sms.day_limit {
+        0 => {}
+        limit if policy.counts_sms() => {
+            rules.push(format!("{limit} SMS per number and day, then the fallback"));
+        }
+        _ => rules.push("exempt from sms.day_limit".to_owned()),
+    }
+    rules
 }
 
 fn phone(event: &Event) -> String {
@@ -150,6 +170,9 @@ fn in_words(line: usize, explained: &Value) -> String {
             fact("deadline", text(&explained["deadline"]));
             fact("phone", text(&explained["phone"]));
             fact("locale", text(&explained["locale"]));
+            for rule in explained["rules"].as_array().into_iter().flatten() {
+                fact("rule", text(rule));
+            }
         }
         Some(result) => {
             let reason = explained["reason"].as_str().map(|reason| format!("{reason}: ")).unwrap_or_default();

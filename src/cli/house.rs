@@ -11,7 +11,7 @@ use crate::assets::Files;
 use crate::canary::{Canary, CanaryError};
 use crate::clock::Clock;
 use crate::config::{Config, process_environment};
-use crate::dispatch::{Dispatcher, Schedule, Underway};
+use crate::dispatch::{Dispatcher, Protection, Schedule, Underway};
 use crate::event::Catalog;
 use crate::gateway::{BuildError, GatewayUrl, Gateways};
 use crate::ledger::Ledger;
@@ -108,6 +108,10 @@ impl House {
             schedule: Schedule::new(&self.config.retry),
             fallback_after: self.config.retry.fallback_after.0,
             keep_for: self.config.receipts.keep.0,
+            protection: Protection {
+                sms_day_limit: self.config.sms.day_limit,
+                device_retention: self.config.ledger.device_retention.0,
+            },
             underway: Underway::default(),
             canary,
             traces,

@@ -31,6 +31,9 @@ use crate::lint::{self, Finding};
 pub(super) struct Preview {
     #[command(flatten)]
     choice: Choice,
+    /// As a summary that stands for so many others too, which `collapse` in events.toml held back
+    #[arg(long, value_name = "N")]
+    others: Option<u32>,
     /// One JSON object a message
     #[arg(long)]
     json: bool,
@@ -53,7 +56,8 @@ impl Preview {
         let now = Clock::system().now();
         let (mut shown, mut in_order) = (Vec::new(), true);
         for (place, event) in self.choice.events(&house, now).await? {
-            let found = event.map_err(|rejected| rejected.to_string()).and_then(|event| {
+            let found = event.map_err(|rejected| rejected.to_string()).and_then(|mut event| {
+                event.others = self.others;
                 sheets(&house, event, self.choice.channel, now).map_err(|error| error.to_string())
             });
             match found {

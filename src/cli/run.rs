@@ -3,6 +3,7 @@
 mod drains;
 mod from_file;
 mod pages;
+mod summaries;
 mod upkeep;
 
 use std::path::{Path, PathBuf};
@@ -110,6 +111,7 @@ async fn consume(house: House, stop: Stop, mut beside: JoinSet<()>) -> anyhow::R
     );
     let desk = desk(&dispatcher, bring.clone());
     beside.spawn(desk.clone().look_after_stranded(STRANDED_AFTER));
+    beside.spawn(summaries::bring(Arc::clone(&dispatcher), bring.clone()));
     beside.spawn(upkeep::send_canaries(Arc::clone(&dispatcher), bring, stop.soft.clone()));
     beside.spawn(certificate::watch(certificate::peers(&config)));
     beside.spawn(reloads.run(wording, asked));

@@ -90,6 +90,17 @@ impl FromStr for Span {
     }
 }
 
+/// In the largest unit that it is a whole number of.
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+        let fits = |(_, unit): &&(&str, u128)| millis > 0 && millis.is_multiple_of(*unit);
+        let (name, unit) = units.iter().find(fits).unwrap_or(&("s", 1_000));
+        write!(f, "{}{name}", millis / unit)
+    }
+}
+
 text_value!(Span, "span");
 
 /// A secret: it is read, and never printed.
@@ -195,6 +206,11 @@ mod tests {
             ("0s", 0),
         ] {
             assert_eq!(text.parse(), Ok(Span(Duration::from_millis(millis))), "{text}");
+            assert_eq!(
+                Span(Duration::from_millis(millis)).to_string().parse(),
+                text.parse::<Span>(),
+                "{text}"
+            );
         }
         for text in ["", "5", "s", "5 s", "-5s", "1.5h", "5x", "99999999999999999999d", "5s5"] {
             assert_eq!(text.parse::<Span>(), Err(SpanError), "{text}");

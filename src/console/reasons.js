@@ -31,6 +31,9 @@ const ATTEMPT = {
   garbage: ['読めない返事', 'an answer that is none we know'],
   server: ['相手の障害', 'the gateway’s own trouble'],
   rate_limit: ['相手の流量制限', 'the gateway asks us to slow down'],
+  sms_day_limit: ['この番号への1日の上限', 'the number has had its SMS of the day'],
+  collapsed: ['まとめて1通でお知らせ', 'part of one summary'],
+  known_device: ['前回と同じ端末', 'the same device as before'],
   own_limit: ['こちらの流量制限', 'our own limit: no turn in time'],
   circuit_open: ['遮断中', 'circuit open: not asked'],
   drained: ['停止中', 'drained: not asked'],
@@ -63,6 +66,7 @@ const STATE = {
   open: ['進行中', 'not finished'],
   done: ['完了', 'done'],
   muted: ['お客さまが停止', 'muted by the customer'],
+  held_back: ['送信を控えた', 'held back on purpose'],
   dead: ['配信不能', 'given up'],
 };
 

@@ -21,7 +21,7 @@ export function story(one, at) {
 function head(one, title, paths, started) {
   return el('summary', null,
     el('span', { class: 'title' }, el('h3', { id: title, class: 'mono wrap' }, one.type), el('time', { datetime: one.time, class: 'small soft' }, stamp(one.time, 0)),
-      tag(one.state, one.state === 'dead' && one.reason ? deadReason(one.reason) : null)),
+      tag(one.state, ['dead', 'held_back'].includes(one.state) && one.reason ? reasonOf(one) : null)),
     el('span', { class: 'sentence' }, paths.map(path => summary(path, started))));
 }
 
@@ -31,9 +31,11 @@ function body(one, paths, started) {
     paths.length ? strip(started, instant(one.first_seen), paths) : null,
     el('ol', { class: 'timeline' }, [item('happened', t('happened'), one.time, started), item('first_seen', t('first_seen'), one.first_seen, started)]),
     paths.length ? paths.map(path => notificationOf(path, started)) : el('p', { class: 'soft' }, t('no_notifications')),
-    el('ol', { class: 'timeline' }, item(one.state, t('closed_at'), one.updated_at, started, [stateWord(one.state), one.reason && deadReason(one.reason)])),
+    el('ol', { class: 'timeline' }, item(one.state, t('closed_at'), one.updated_at, started, [stateWord(one.state), one.reason && reasonOf(one)])),
   ];
 }
+
+const reasonOf = one => (one.state === 'held_back' ? attemptReason : deadReason)(one.reason);
 
 function tag(state, reason) {
   const tone = toneOf(state);

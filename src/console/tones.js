@@ -4,7 +4,7 @@ import { knows, lang, t } from './words.js';
 
 const TONES = {
   accepted: 'good', delivered: 'good', done: 'good', unknown: 'warn', retry: 'warn', in_flight: 'warn', open: 'warn', throttled: 'warn',
-  muted: 'calm', happened: 'calm', first_seen: 'calm', next_try: 'calm', claim_until: 'calm',
+  muted: 'calm', held_back: 'calm', happened: 'calm', first_seen: 'calm', next_try: 'calm', claim_until: 'calm',
 };
 export const toneOf = state => TONES[state] ?? 'bad';
 export const SIGNS = { good: '✓', warn: '?', bad: '✕', calm: '·' };

@@ -83,7 +83,7 @@ impl Dispatcher {
         let (claim, claimed_at) = (self.claim(&journey, one), Instant::now());
         let held = match trace.during("claim", self.ledger.claim(claim)).await? {
             ClaimAnswer::Open { held, .. } => held.into_iter().next().unwrap_or(Held::Busy),
-            ClaimAnswer::Duplicate => Held::Accepted,
+            ClaimAnswer::Duplicate | ClaimAnswer::HeldBack { .. } => Held::Accepted,
         };
         let job = Job { notification, rendered, held, claimed_at };
         match &job.held {

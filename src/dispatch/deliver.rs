@@ -10,8 +10,8 @@ use super::verdict::{Pause, Situation, Verdict};
 use super::{DeadReason, Dispatcher, Journey, NotificationReport, NotificationResult};
 use crate::crash::{self, Point};
 use crate::gateway::{Class, Failure, Gateway, OnUnknown, Reason};
-use crate::ledger::{EventState, Grant, Held, Keep, LedgerClosed, Settle, SettleAnswer, Settled};
-use crate::plan::{Channel, Notification};
+use crate::ledger::{EventState, Grant, Held, HeldBack, Keep, LedgerClosed, Settle, SettleAnswer, Settled};
+use crate::plan::{Channel, Notification, Why};
 use crate::telemetry::{self, NotificationEnd};
 use crate::template::Rendered;
 
@@ -37,8 +37,21 @@ impl Ending {
         Self { report, verdict, closed_event: false }
     }
 
+    /// Its fallback's turn, where it has one.
     pub fn has_failed(&self) -> bool {
-        matches!(self.verdict, Verdict::GivenUp(_))
+        matches!(self.verdict, Verdict::GivenUp(_) | Verdict::HeldBack)
+    }
+
+    /// Nothing was sent under an earlier claim, or under the day's limit. A fallback that may not be sent was not held back:
+    /// what it stands in for has failed.
+    fn failed_before(mut report: NotificationReport, reason: &str, notification: &Notification) -> Self {
+        let limited = reason == HeldBack::SmsDayLimit.as_str();
+        let held_back = limited && !matches!(notification.why, Why::Fallback(_));
+        report.result = if held_back { NotificationResult::HeldBack } else { NotificationResult::Failed };
+        report.reason = Some(reason.to_owned().into());
+        let detail = if limited { "the number has had its SMS of the day" } else { "in an earlier attempt" };
+        report.detail = Some(detail.to_owned());
+        Self::new(report, if held_back { Verdict::HeldBack } else { Verdict::GivenUp(DeadReason::Refused) })
     }
 
     /// A receipt was faster than the settlement.
@@ -78,10 +91,8 @@ impl Dispatcher {
                 return Ok(self.busy(report(NotificationResult::Busy), self.schedule.at_least(*left)));
             }
             Held::Failed { reason } => {
-                let mut report = report(NotificationResult::Failed);
-                report.reason = Some(reason.clone().into());
-                report.detail = Some("in an earlier attempt".to_owned());
-                return Ok(Ending::new(report, Verdict::GivenUp(DeadReason::Refused)));
+                let report = report(NotificationResult::Failed);
+                return Ok(Ending::failed_before(report, reason, job.notification));
             }
         };
         if grant.taken_over {
@@ -245,7 +256,7 @@ impl Dispatcher {
     ) -> Settle {
         let state = match (ending.report.result, ending.verdict) {
             (_, Verdict::Told) => Settled::Accepted,
-            (_, Verdict::GivenUp(_)) => Settled::Failed,
+            (_, Verdict::GivenUp(_) | Verdict::HeldBack) => Settled::Failed,
             (NotificationResult::Unknown, Verdict::Later { .. }) => Settled::Unknown,
             (_, Verdict::Later { .. }) => Settled::Retry,
         };
@@ -306,7 +317,7 @@ fn untried(failure: &Failure, verdict: Verdict) -> NotificationResult {
     match verdict {
         Verdict::Later { .. } if failure.reason == Reason::OwnLimit => NotificationResult::Retry,
         Verdict::Later { .. } => NotificationResult::Waiting,
-        Verdict::Told | Verdict::GivenUp(_) => NotificationResult::Failed,
+        Verdict::Told | Verdict::HeldBack | Verdict::GivenUp(_) => NotificationResult::Failed,
     }
 }
 

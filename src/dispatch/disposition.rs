@@ -53,7 +53,7 @@ pub(super) fn of(endings: &[Ending], attempts: u32) -> Disposition {
     let laters = || {
         verdicts().filter_map(|verdict| match verdict {
             Verdict::Later { delay, counted } => Some((delay, counted)),
-            Verdict::Told | Verdict::GivenUp(_) => None,
+            Verdict::Told | Verdict::HeldBack | Verdict::GivenUp(_) => None,
         })
     };
     // The first that is due: the ledger says of the others how long they have to wait yet.
@@ -63,12 +63,17 @@ pub(super) fn of(endings: &[Ending], attempts: u32) -> Disposition {
     }
     let given_up = verdicts().find_map(|verdict| match verdict {
         Verdict::GivenUp(reason) => Some(reason),
-        Verdict::Told | Verdict::Later { .. } => None,
+        Verdict::Told | Verdict::HeldBack | Verdict::Later { .. } => None,
     });
     match given_up {
         Some(reason) => Disposition::Dead { reason, detail: detail(endings) },
         None => Disposition::Done,
     }
+}
+
+/// Deliberately: all of it was held back.
+pub(super) fn told_nobody(endings: &[Ending]) -> bool {
+    !endings.is_empty() && endings.iter().all(|ending| ending.verdict == Verdict::HeldBack)
 }
 
 /// `current.sms: recipient (HTTP 422)` for each notification that was given up.

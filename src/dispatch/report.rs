@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Burial, Disposition, Incoming};
 use crate::event::{Event, Lane, peek};
+use crate::ledger::HeldBack;
 use crate::plan::Notification;
 use crate::template::{Message, segments};
 
@@ -25,6 +26,9 @@ pub struct Report {
     pub disposition: Disposition,
     /// The customer chose not to be told.
     pub muted: bool,
+    /// Deliberately not told, to protect the customer, and why.
+    #[serde(serialize_with = "held_back")]
+    pub held_back: Option<HeldBack>,
     /// The event was done, muted or given up before, or is on its way with another body.
     pub duplicate: bool,
     /// How often it was tried, this time included.
@@ -72,7 +76,7 @@ pub struct NotificationReport {
 
 /// How a notification ended in this attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum NotificationResult {
     /// A gateway took it.
     Accepted,
@@ -90,13 +94,15 @@ pub enum NotificationResult {
     Failed,
     /// Past its deadline.
     Expired,
+    /// Deliberately not sent, to protect the customer.
+    HeldBack,
 }
 
 impl NotificationResult {
     /// Nothing more will become of it.
     pub(super) fn is_final(self) -> bool {
         match self {
-            Self::Accepted | Self::Duplicate | Self::Failed | Self::Expired => true,
+            Self::Accepted | Self::Duplicate | Self::Failed | Self::Expired | Self::HeldBack => true,
             Self::Busy | Self::Retry | Self::Waiting | Self::Unknown => false,
         }
     }
@@ -112,6 +118,7 @@ impl NotificationResult {
             Self::Unknown => "unknown",
             Self::Failed => "failed",
             Self::Expired => "expired",
+            Self::HeldBack => "held_back",
         }
     }
 }
@@ -138,6 +145,7 @@ impl Report {
             lane: incoming.lane,
             disposition,
             muted: false,
+            held_back: None,
             duplicate: false,
             attempts,
             deaths: 0,
@@ -157,6 +165,7 @@ impl Report {
             lane: incoming.lane,
             disposition: Disposition::Done,
             muted: false,
+            held_back: None,
             duplicate: false,
             attempts: incoming.attempts.saturating_add(1),
             deaths: 0,
@@ -174,6 +183,13 @@ impl Report {
             .iter()
             .map(|notification| NotificationReport::of(notification, None, NotificationResult::Duplicate))
             .collect();
+        self
+    }
+
+    /// `again`: this delivery of it found it so.
+    pub(super) fn held_back(mut self, reason: HeldBack, again: bool) -> Self {
+        self.held_back = Some(reason).filter(|_| !again);
+        self.duplicate = again;
         self
     }
 
@@ -205,6 +221,11 @@ impl NotificationReport {
             segments,
         }
     }
+}
+
+#[allow(clippy::ref_option)] // serde's signature
+fn held_back<S: Serializer>(held_back: &Option<HeldBack>, serializer: S) -> Result<S::Ok, S::Error> {
+    held_back.map(HeldBack::as_str).serialize(serializer)
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature

@@ -9,6 +9,8 @@ use super::{DeadReason, Schedule};
 pub(super) enum Verdict {
     /// A gateway has it.
     Told,
+    /// Deliberately not told.
+    HeldBack,
     /// To be looked at again after this delay.
     Later {
         delay: Duration,

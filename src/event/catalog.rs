@@ -1,6 +1,7 @@
 //! The catalog: what is done with each event type. Data, not code: `config/events.toml` and `config/schemas/`.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -57,6 +58,27 @@ pub enum EmailTo {
     Contact,
 }
 
+/// Which logins are told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotifyWhen {
+    /// Each.
+    #[default]
+    Always,
+    /// The first, and those from another device than the one before.
+    NewDevice,
+}
+
+/// How many events of a type a recipient is told within a window; the others become one summary at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Collapse {
+    /// So many.
+    pub max: NonZeroU32,
+    /// From the first of them on.
+    pub window: Span,
+}
+
 /// What policy says of an event type: one entry of `events.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,6 +100,42 @@ pub struct Policy {
     /// Also tell the contact that the event names as old.
     #[serde(default)]
     pub previous_contact: bool,
+    /// Which are told.
+    #[serde(default)]
+    pub notify_when: NotifyWhen,
+    /// Many in a short time become one summary.
+    pub collapse: Option<Collapse>,
+    /// Whether its SMS count against `sms.day_limit`; those of the critical lane do not unless it says so.
+    pub sms_day_limit: Option<bool>,
+}
+
+/// The longest window: what is over must be told on the same day.
+const LONGEST_WINDOW: Span = Span::seconds(24 * 3600);
+
+impl Policy {
+    /// Whether SMS of this type count against `sms.day_limit`.
+    pub fn counts_sms(&self) -> bool {
+        self.sms_day_limit.unwrap_or(self.lane != Lane::Critical)
+    }
+
+    /// How old an event may be. A summary has waited for the end of its window, and has as long again for its way.
+    pub fn max_age_of(&self, summary: bool) -> Span {
+        let window = self.collapse.filter(|_| summary).map(|collapse| collapse.window.0);
+        Span(self.max_age.0 + window.unwrap_or_default() * 2)
+    }
+
+    /// A key and what is wrong with it.
+    fn problem(&self, schema: &EventSchema) -> Option<(&'static str, String)> {
+        let has_device = schema.shape().record().is_some_and(|data| data.fields.contains_key("device"));
+        if self.notify_when == NotifyWhen::NewDevice && !has_device {
+            let mend =
+                "is \"new_device\", but the schema has no `device` to compare; write \"always\", or add it";
+            return Some(("notify_when", mend.to_owned()));
+        }
+        let window = self.collapse.map(|collapse| collapse.window)?;
+        let out_of_range = window.0.is_zero() || window.0 > LONGEST_WINDOW.0;
+        out_of_range.then(|| ("collapse.window", "is not between \"1ms\" and \"24h\"".to_owned()))
+    }
 }
 
 /// An event type with all that is known of it.
@@ -121,6 +179,18 @@ pub enum CatalogError {
         file: String,
         /// The type.
         event_type: String,
+    },
+    /// What one key alone cannot show.
+    #[error("{file}: [\"{event_type}\"]: {key} {detail}")]
+    Policy {
+        /// The file.
+        file: String,
+        /// The type.
+        event_type: String,
+        /// The key.
+        key: &'static str,
+        /// What is wrong with it, and the mend.
+        detail: String,
     },
     /// A schema that does not compile or whose examples it refuses.
     #[error("{file}: {source}")]
@@ -203,6 +273,10 @@ fn event_type(
     let schemas = Arc::clone(schemas);
     let schema = EventSchema::compile(text, move |name| schemas.get(name).cloned());
     let schema = schema.map_err(|source| CatalogError::Schema { file: files.place(&file), source })?;
+    if let Some((key, detail)) = policy.problem(&schema) {
+        let (file, event_type) = (place.to_owned(), name.to_owned());
+        return Err(CatalogError::Policy { file, event_type, key, detail });
+    }
     Ok(EventType { name: name.to_owned(), policy, schema, file: files.place(&file) })
 }
 

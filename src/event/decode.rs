@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::envelope::{Attributes, RawEvent};
-use super::{BadReason, Catalog, Event, Recipient, Rejected, TraceContext};
+use super::{BadReason, Catalog, Event, OTHERS_HEADER, Recipient, Rejected, TraceContext};
 
 /// Largest body that is read: 256 KiB.
 pub const MAX_EVENT_BYTES: usize = 256 * 1024;
@@ -37,9 +37,11 @@ pub fn decode(raw: &RawEvent, catalog: &Catalog, now: Timestamp) -> Result<Event
     let kind = catalog.get(type_name).cloned().ok_or_else(|| {
         Rejected::at(BadReason::UnknownType, "/type", "is not in the catalog (config/events.toml)")
     })?;
+    let others = raw.headers.get(OTHERS_HEADER).and_then(|text| text.parse().ok());
+    let max_age = kind.policy.max_age_of(others.is_some()).signed();
     let deadline = match attributes.optional("expires")? {
         Some(text) => rfc3339("expires", text)?,
-        None => time.saturating_add(kind.policy.max_age.signed()).unwrap_or(Timestamp::MAX),
+        None => time.saturating_add(max_age).unwrap_or(Timestamp::MAX),
     };
     let trace = TraceContext::of(raw, &attributes);
     let data = data(attributes)?;
@@ -47,7 +49,7 @@ pub fn decode(raw: &RawEvent, catalog: &Catalog, now: Timestamp) -> Result<Event
         return Err(Rejected::at(BadReason::Schema, violation.pointer, violation.detail));
     }
     let recipient = Recipient::from_data(&data);
-    Ok(Event { id, source, kind, time, deadline, recipient, data, trace })
+    Ok(Event { id, source, kind, time, deadline, recipient, data, trace, others })
 }
 
 /// What of an event's envelope could be read. None of it is the event's data.

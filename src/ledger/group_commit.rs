@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::engine::{Engine, EngineError};
 use super::operation::{
-    Answer, Claim, ClaimAnswer, Close, Oldest, Operation, Receipt, ReceiptAnswer, Renew, Reopened, Settle,
-    SettleAnswer, Step,
+    Answer, Claim, ClaimAnswer, Close, DueSummary, Oldest, Operation, Receipt, ReceiptAnswer, Renew,
+    Reopened, Settle, SettleAnswer, Step,
 };
 use super::postgres::{Postgres, PostgresUrl};
 use super::sqlite::Sqlite;
@@ -215,6 +215,26 @@ impl Ledger {
             Answer::Oldest(oldest) => Ok(oldest),
             _ => Err(LedgerClosed),
         }
+    }
+
+    /// Summaries whose window is over and that nobody has brought to their lane for `after`. A few at a time; none is given
+    /// twice within `after`.
+    ///
+    /// # Errors
+    /// When the ledger was closed meanwhile.
+    pub async fn due_summaries(&self, after: Duration) -> Result<Vec<DueSummary>, LedgerClosed> {
+        match self.write(Operation::DueSummaries { after }).await? {
+            Answer::DueSummaries(due) => Ok(due),
+            _ => Err(LedgerClosed),
+        }
+    }
+
+    /// Writes down that a summary is in its lane; its sealed message is forgotten.
+    ///
+    /// # Errors
+    /// When the ledger was closed meanwhile.
+    pub async fn summary_brought(&self, summary: DueSummary) -> Result<(), LedgerClosed> {
+        self.write(Operation::SummaryBrought(summary)).await.map(drop)
     }
 
     /// Its writers have ended, so that nothing can ever be written again.

@@ -15,9 +15,13 @@
 //! Every step may be applied twice without harm: when a commit's answer is lost, nobody knows whether it happened, and
 //! the engine commits again.
 
+mod protect;
+
 use std::mem::replace;
 use std::time::Duration;
 
+use self::protect::{held_back, judge, limit};
+use super::memory::Memory;
 use super::operation::{
     Answer, Attempt, Claim, ClaimAnswer, Close, EventState, Fate, Grant, Held, MessageName, Receipt,
     ReceiptAnswer, Renew, Revive, Settle, SettleAnswer, Settled, Step, TargetRecord, UnknownAttempt,
@@ -40,9 +44,9 @@ impl Machine {
     }
 
     /// Applies one step at `now`, milliseconds by the ledger's clock.
-    pub fn step(&self, case: &mut Case, step: &Step, now: i64) -> Answer {
+    pub fn step(&self, case: &mut Case, memory: &mut Memory, step: &Step, now: i64) -> Answer {
         match step {
-            Step::Claim { claim, token } => Answer::Claim(self.claim(case, claim, *token, now)),
+            Step::Claim { claim, token } => Answer::Claim(self.claim(case, memory, claim, *token, now)),
             Step::Renew(renew) => Answer::Held(self.renew(case, renew, now)),
             Step::Settle(settle) => Answer::Settled(self.settle(case, settle, now)),
             Step::Close(close) => Answer::Closed(self::close(case, close, now)),
@@ -54,12 +58,27 @@ impl Machine {
         }
     }
 
-    fn claim(&self, case: &mut Case, claim: &Claim, token: u64, now: i64) -> ClaimAnswer {
+    fn claim(
+        &self,
+        case: &mut Case,
+        memory: &mut Memory,
+        claim: &Claim,
+        token: u64,
+        now: i64,
+    ) -> ClaimAnswer {
         if !open(case, claim, now) {
-            return ClaimAnswer::Duplicate;
+            let held_back = case.event.as_ref().and_then(held_back);
+            return held_back
+                .map_or(ClaimAnswer::Duplicate, |reason| ClaimAnswer::HeldBack { reason, again: true });
         }
-        let held =
-            claim.targets.iter().map(|target| self.hold(case, target, claim.lease, token, now)).collect();
+        if let Some(reason) = judge(case, claim, memory, now) {
+            return ClaimAnswer::HeldBack { reason, again: false };
+        }
+        let hold = |target| {
+            limit(case, target, memory, now);
+            self.hold(case, target, claim.lease, token, now)
+        };
+        let held = claim.targets.iter().map(hold).collect();
         ClaimAnswer::Open { held, deaths: case.deaths() }
     }
 
@@ -180,7 +199,7 @@ fn open(case: &mut Case, claim: &Claim, now: i64) -> bool {
             }
             same
         }
-        EventState::Done | EventState::Muted => false,
+        EventState::Done | EventState::Muted | EventState::HeldBack => false,
         EventState::Dead => {
             let anew = match claim.revive {
                 Revive::Always => true,
@@ -274,10 +293,11 @@ fn granted(row: &NotificationRow, token: u64, earlier_version: String, now: i64)
 /// come to does not count.
 fn close(case: &mut Case, close: &Close, now: i64) -> bool {
     let event = case.event.get_or_insert_with(|| EventRow::new(&close.event, now));
+    event.fresh = false;
     let mine = match event.state {
         EventState::Open => !differ(&event.fingerprint, &close.event.fingerprint),
         EventState::Dead => true,
-        EventState::Done | EventState::Muted => false,
+        EventState::Done | EventState::Muted | EventState::HeldBack => false,
     };
     if mine {
         event.end(close.state, close.reason, now);

@@ -1,5 +1,6 @@
 //! What the pipeline asks of the ledger, and what it is answered.
 
+mod protection;
 mod receipt;
 
 use std::borrow::Cow;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use self::protection::{CollapseRule, DayLimit, DeviceRule, DueSummary, HeldBack, Rules};
 pub use self::receipt::{Fate, Keep, MessageName, Receipt, ReceiptAnswer, Reopened, Sealed};
 use crate::drain::Drain;
 
@@ -46,6 +48,8 @@ pub struct TargetRecord {
     pub gateway: Option<String>,
     /// Receipts may name it by its reference. Others are not indexed by it: an index of random values costs more than the rest.
     pub by_reference: bool,
+    /// How many SMS its number gets a day; judged when the ledger hears of the notification for the first time.
+    pub day_limit: Option<DayLimit>,
 }
 
 /// Whether a delivery of an event that was given up before begins anew.
@@ -73,6 +77,8 @@ pub struct Claim {
     pub revive: Revive,
     /// How long the right lasts; longer than any attempt under it can take.
     pub lease: Duration,
+    /// What a new event is judged by; none costs nothing.
+    pub rules: Option<Box<Rules>>,
 }
 
 /// What became of a [`Claim`].
@@ -80,6 +86,13 @@ pub struct Claim {
 pub enum ClaimAnswer {
     /// The event is done or given up, or is on its way with another body: nothing to send.
     Duplicate,
+    /// It is deliberately not told, which is written down.
+    HeldBack {
+        /// Why.
+        reason: HeldBack,
+        /// That was so before: this delivery changes nothing.
+        again: bool,
+    },
     /// Work on it.
     Open {
         /// One for each target, in the order asked.
@@ -274,6 +287,8 @@ pub enum EventState {
     Done,
     /// The customer chose not to be told.
     Muted,
+    /// A rule that protects the customer kept it from being told.
+    HeldBack,
     /// Dead-lettered.
     Dead,
 }
@@ -285,7 +300,7 @@ pub struct Close {
     pub event: EventRecord,
     /// What became of it.
     pub state: EventState,
-    /// Why, for a dead one.
+    /// Why, for one that is dead or was held back.
     pub reason: Option<&'static str>,
     /// How often it was given up, this time included.
     pub deaths: u32,
@@ -334,6 +349,12 @@ pub(crate) enum Operation {
     },
     /// Look for drained gateways.
     Drains,
+    /// Look for summaries that are due, and that nobody has looked at for so long.
+    DueSummaries {
+        after: Duration,
+    },
+    /// A summary is in its lane.
+    SummaryBrought(DueSummary),
 }
 
 /// The answer to an [`Operation`].
@@ -352,4 +373,5 @@ pub(crate) enum Answer {
     Brought,
     Stranded(Vec<Reopened>),
     Drains(Vec<Drain>),
+    DueSummaries(Vec<DueSummary>),
 }

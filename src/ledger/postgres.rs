@@ -6,9 +6,10 @@
 
 mod connect;
 mod drains;
+mod memory;
 mod rows;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use futures_util::try_join;
@@ -22,6 +23,7 @@ pub(super) use self::drains::PostgresControls;
 use self::rows::{EventColumns, NewEvents, NotificationColumns, event, notification};
 use super::engine::{Engine, EngineError, STRANDED_STEP, SWEEP_STEP, random_hex};
 use super::machine::Machine;
+use super::memory::memory_keys;
 use super::operation::{Answer, MessageName, Oldest, Operation, Reopened, Sealed, Step};
 use super::rows::{Case, Cases, Place, before, place, receipt_key};
 use super::{View, ViewError};
@@ -93,11 +95,16 @@ async fn transact(at: &Connected, machine: &Machine, batch: &[Operation]) -> Res
     let mut answers = Vec::with_capacity(batch.len());
     for operation in batch {
         answers.push(match operation {
-            Operation::Step(step) => machine.step(cases.of(step), step, now),
+            Operation::Step(step) => cases.apply(machine, step, now),
             Operation::Sweep { retention } => Answer::Swept(sweep(at, *retention, now).await?),
             Operation::Oldest => Answer::Oldest(oldest(at).await?),
             Operation::Stranded { after } => Answer::Stranded(stranded(at, *after, now).await?),
             Operation::Drains => Answer::Drains(drains::drains(at).await?),
+            Operation::DueSummaries { after } => Answer::DueSummaries(memory::due(at, *after, now).await?),
+            Operation::SummaryBrought(summary) => {
+                memory::brought(at, summary, now).await?;
+                Answer::Brought
+            }
         });
     }
     save(at, &cases).await?;
@@ -109,9 +116,7 @@ async fn load(at: &Connected, batch: &[Operation]) -> Result<(Cases, i64), Probl
     let steps = || {
         batch.iter().filter_map(|operation| match operation {
             Operation::Step(step) => Some(step),
-            Operation::Sweep { .. } | Operation::Oldest | Operation::Stranded { .. } | Operation::Drains => {
-                None
-            }
+            _ => None,
         })
     };
     let mut cases = Cases::default();
@@ -129,24 +134,41 @@ async fn load(at: &Connected, batch: &[Operation]) -> Result<(Cases, i64), Probl
     }
     let keys: Vec<String> = keys.into_iter().collect();
     let new = NewEvents::of(steps().filter_map(record));
-    let (client, statements) = (&at.client, &at.statements);
+    let (client, statements, remembered) = (&at.client, &at.statements, memory_keys(batch));
     let asked: [&(dyn ToSql + Sync); 1] = [&keys];
     // Sent one behind the other without waiting; PostgreSQL takes them in this order.
-    let (_, events, notifications, now) = try_join!(
-        new.insert(client, statements),
-        client.query(&statements.lock_events, &asked),
-        client.query(&statements.notifications, &asked),
-        client.query_one(&statements.now, &[]),
+    let (made, events, notifications, memory, now) = try_join!(
+        insert(at, &new, steps().any(is_judged)),
+        async { Ok(client.query(&statements.lock_events, &asked).await?) },
+        async { Ok(client.query(&statements.notifications, &asked).await?) },
+        memory::load(at, &remembered),
+        async { Ok(client.query_one(&statements.now, &[]).await?) },
     )?;
+    cases.memory = memory;
     for row in events {
-        let event = event(&row)?;
-        cases.by_key.insert(event.key.clone(), Case { event: Some(event), notifications: Vec::new() });
+        let mut event = event(&row)?;
+        event.fresh = made.contains(&event.key);
+        cases.by_key.insert(event.key.clone(), Case { event: Some(event), ..Case::default() });
     }
     for row in notifications {
         let (key, row) = notification(&row)?;
         cases.by_key.entry(key).or_default().notifications.push(row);
     }
     Ok((cases, now.try_get(0)?))
+}
+
+/// Makes the events that are new; which they were, where a rule has to know.
+async fn insert(at: &Connected, new: &NewEvents<'_>, told: bool) -> Result<HashSet<String>, Problem> {
+    if !told {
+        new.insert(&at.client, &at.statements).await?;
+        return Ok(HashSet::new());
+    }
+    let rows = new.insert_told(&at.client, &at.statements).await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+}
+
+fn is_judged(step: &Step) -> bool {
+    matches!(step, Step::Claim { claim, .. } if claim.rules.is_some())
 }
 
 /// The events of messages that receipts name; strangers are left out.
@@ -187,17 +209,21 @@ async fn save(at: &Connected, cases: &Cases) -> Result<(), Problem> {
         case.notifications.iter().filter(|row| row.changed).for_each(|row| notifications.push(key, row));
     }
     let (client, statements) = (&at.client, &at.statements);
-    // Should one of the first two fail, the third ends the transaction without effect.
-    try_join!(events.update(client, statements), notifications.upsert(client, statements), async {
-        client.batch_execute("COMMIT").await
-    },)?;
+    // Should one of the others fail, the last ends the transaction without effect.
+    try_join!(
+        events.update(client, statements),
+        notifications.upsert(client, statements),
+        memory::save(client, statements, &cases.memory),
+        async { client.batch_execute("COMMIT").await },
+    )?;
     Ok(())
 }
 
 async fn sweep(at: &Connected, retention: Duration, now: i64) -> Result<u64, Problem> {
     let unsealed = at.client.execute(&at.statements.unseal, &[&now, &SWEEP_STEP]).await?;
     let before = before(now, retention);
-    Ok(unsealed + at.client.execute(&at.statements.sweep, &[&before, &SWEEP_STEP]).await?)
+    let forgotten = at.client.execute(&at.statements.sweep, &[&before, &SWEEP_STEP]).await?;
+    Ok(unsealed + forgotten + memory::sweep(at, retention, now).await?)
 }
 
 async fn stranded(at: &Connected, after: Duration, now: i64) -> Result<Vec<Reopened>, Problem> {
@@ -266,7 +292,9 @@ impl PostgresView {
             )?;
             let mut cases = Vec::new();
             for row in events {
-                cases.push(Case { event: Some(event(&row)?), notifications: Vec::new() });
+                let event = Some(event(&row)?);
+                let summary = memory::summary_of(&self.connected, event.as_ref()).await?;
+                cases.push(Case { event, summary, ..Case::default() });
             }
             for row in notifications {
                 let (key, row) = notification(&row)?;

@@ -3,9 +3,14 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::machine::Machine;
+use super::memory::Memory;
 use super::operation::{
-    Attempt, EventRecord, EventState, Keep, MessageName, Reopened, Sealed, Step, TargetRecord,
+    Answer, Attempt, EventRecord, EventState, HeldBack, Keep, MessageName, Reopened, Sealed, Step,
+    TargetRecord,
 };
+use super::story::SummaryStory;
+use crate::event::SUMMARY_SUFFIX;
 
 /// An event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +28,11 @@ pub(super) struct EventRow {
     pub deaths: i64,
     pub first_seen: i64,
     pub updated_at: i64,
+    /// The summary that it is part of.
+    pub summary: Option<String>,
     pub changed: bool,
+    /// Made in this transaction, and not judged yet.
+    pub fresh: bool,
 }
 
 /// A notification.
@@ -93,7 +102,19 @@ impl EventRow {
             deaths: 0,
             first_seen: now,
             updated_at: now,
+            summary: None,
             changed: true,
+            fresh: true,
+        }
+    }
+
+    /// What its summary is found by: the summary's id, or the key of the event that it is made of; an empty text for the
+    /// other. Nothing when it has none.
+    pub fn in_summary(&self) -> Option<(&str, &str)> {
+        match (&self.summary, self.key.strip_suffix(SUMMARY_SUFFIX)) {
+            (_, Some(event_key)) => Some(("", event_key)),
+            (Some(id), None) => Some((id, "")),
+            (None, None) => None,
         }
     }
 
@@ -196,6 +217,8 @@ impl NotificationRow {
 pub(super) struct Case {
     pub event: Option<EventRow>,
     pub notifications: Vec<NotificationRow>,
+    /// The summary that it is part of or that is made of it; read for `trace` alone.
+    pub summary: Option<SummaryStory>,
 }
 
 impl Case {
@@ -250,11 +273,20 @@ pub(super) fn receipt_key(message: &MessageName) -> String {
 pub(super) struct Cases {
     pub by_key: HashMap<String, Case>,
     pub key_of: HashMap<MessageName, String>,
+    pub memory: Memory,
 }
 
 impl Cases {
+    /// Applies a step to its case, and to what is remembered of the recipient.
+    pub fn apply(&mut self, machine: &Machine, step: &Step, now: i64) -> Answer {
+        let mut memory = std::mem::take(&mut self.memory);
+        let answer = machine.step(self.of(step), &mut memory, step, now);
+        self.memory = memory;
+        answer
+    }
+
     /// The case that a step is about; a receipt for nothing that we know gets an empty one.
-    pub fn of(&mut self, step: &Step) -> &mut Case {
+    fn of(&mut self, step: &Step) -> &mut Case {
         let key = match place(step) {
             Place::Key(key) => key,
             Place::Message(message) => self.key_of.get(message).map_or("", String::as_str),
@@ -297,7 +329,8 @@ macro_rules! words {
     };
 }
 
-words!(EventState { Open = "open", Done = "done", Muted = "muted", Dead = "dead" });
+words!(EventState { Open = "open", Done = "done", Muted = "muted", HeldBack = "held_back", Dead = "dead" });
+words!(HeldBack { Collapsed = "collapsed", KnownDevice = "known_device", SmsDayLimit = "sms_day_limit" });
 words!(State {
     InFlight = "in_flight",
     Accepted = "accepted",
@@ -311,7 +344,7 @@ words!(State {
 /// The columns of an event, in the order in which [`event_row`] reads them.
 macro_rules! event_columns {
     () => {
-        "key, id, type, lane, fingerprint, state, reason, time, deaths, first_seen, updated_at"
+        "key, id, type, lane, fingerprint, state, reason, time, deaths, first_seen, updated_at, summary"
     };
 }
 
@@ -352,7 +385,9 @@ macro_rules! event_row {
             deaths: $row.$get(8)?,
             first_seen: $row.$get(9)?,
             updated_at: $row.$get(10)?,
+            summary: $row.$get(11)?,
             changed: false,
+            fresh: false,
         }
     };
 }

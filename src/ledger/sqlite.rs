@@ -1,6 +1,7 @@
 //! SQLite as the ledger: one file, one process, every commit flushed to disk.
 
 mod drains;
+mod memory;
 mod rows;
 
 use std::collections::HashMap;
@@ -16,6 +17,7 @@ pub(super) use self::drains::SqliteControls;
 use self::rows::{load, read_event, read_notifications, save};
 use super::engine::{Engine, EngineError, STRANDED_STEP, SWEEP_STEP, random_hex};
 use super::machine::Machine;
+use super::memory::memory_keys;
 use super::operation::{Answer, MessageName, Oldest, Operation, Reopened};
 use super::rows::{Case, Cases, Place, before, place, receipt_key};
 use super::{OpenError, View, ViewError};
@@ -23,12 +25,13 @@ use crate::clock::Clock;
 use crate::config::Secret;
 
 /// What `PRAGMA user_version` says of a file that this program made. Migrations are applied one by one.
-const MIGRATIONS: [&str; 5] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("schema/sqlite-1.sql"),
     include_str!("schema/sqlite-2.sql"),
     include_str!("schema/sqlite-3.sql"),
     include_str!("schema/sqlite-4.sql"),
     include_str!("schema/sqlite-5.sql"),
+    include_str!("schema/sqlite-6.sql"),
 ];
 
 /// Somebody else who reads or backs up the file may hold its lock for this long before it counts as trouble.
@@ -164,19 +167,28 @@ impl Engine for Sqlite {
         let mut in_flight = take(&mut self.in_flight);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut cases = load_cases(&transaction, batch, &mut in_flight)?;
+        cases.memory = memory::load(&transaction, &memory_keys(batch))?;
         let answer = |operation: &Operation| {
             Ok::<_, EngineError>(match operation {
-                Operation::Step(step) => self.machine.step(cases.of(step), step, now),
+                Operation::Step(step) => cases.apply(&self.machine, step, now),
                 Operation::Sweep { retention } => Answer::Swept(sweep(&transaction, *retention, now)?),
                 Operation::Oldest => Answer::Oldest(oldest(&transaction)?),
                 Operation::Stranded { after } => Answer::Stranded(stranded(&transaction, *after, now)?),
                 Operation::Drains => Answer::Drains(drains::drains(&transaction)?),
+                Operation::DueSummaries { after } => {
+                    Answer::DueSummaries(memory::due(&transaction, *after, now)?)
+                }
+                Operation::SummaryBrought(summary) => {
+                    memory::brought(&transaction, summary, now)?;
+                    Answer::Brought
+                }
             })
         };
         let answers = batch.iter().map(answer).collect::<Result<_, _>>()?;
         for (key, case) in &cases.by_key {
             save(&transaction, key, case)?;
         }
+        memory::save(&transaction, &cases.memory)?;
         transaction.commit()?;
         // Those write beside the cases.
         let beside =
@@ -246,7 +258,8 @@ fn sweep(transaction: &Transaction<'_>, retention: Duration, now: i64) -> rusqli
     let notifications = format!("DELETE FROM notification WHERE event_key IN ({old})");
     transaction.prepare_cached(&notifications)?.execute((before, SWEEP_STEP))?;
     let events = format!("DELETE FROM event WHERE key IN ({old})");
-    Ok(unsealed + transaction.prepare_cached(&events)?.execute((before, SWEEP_STEP))? as u64)
+    let forgotten = transaction.prepare_cached(&events)?.execute((before, SWEEP_STEP))? as u64;
+    Ok(unsealed + forgotten + memory::sweep(transaction, retention, now)?)
 }
 
 /// The oldest first; touched, so that whoever looks next leaves them to whoever has them now.
@@ -319,7 +332,9 @@ impl SqliteView {
         let keys = statement.query_map((what, limit), |row| row.get(0))?;
         let keys = keys.collect::<rusqlite::Result<Vec<String>>>()?;
         let case = |key: &String| {
-            Ok(Case { event: read_event(&self.0, key)?, notifications: read_notifications(&self.0, key)? })
+            let (event, notifications) = (read_event(&self.0, key)?, read_notifications(&self.0, key)?);
+            let summary = memory::summary_of(&self.0, event.as_ref())?;
+            Ok(Case { event, notifications, summary })
         };
         keys.iter().map(case).collect()
     }

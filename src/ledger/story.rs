@@ -13,6 +13,7 @@ use super::rows::{Case, EventRow, NotificationRow};
 use super::sqlite::SqliteView;
 use super::{LedgerConfig, LedgerUrl, OpenError, Pseudonyms, time};
 use crate::config::Secret;
+use crate::event::SUMMARY_SUFFIX;
 
 /// What an engine can be asked without disturbing those who write.
 pub(super) trait View: Send {
@@ -61,6 +62,12 @@ pub struct Story {
     pub first_seen: Timestamp,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// The summary that it is part of, or that it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<SummaryStory>,
+    /// It is that summary.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_summary: bool,
     /// Every notification in the order in which they were begun, so that a fallback stands behind what it stands in for.
     pub notifications: Vec<NotificationStory>,
 }
@@ -113,6 +120,19 @@ pub struct ReceiptStory {
     /// The gateway's code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+}
+
+/// One notice for all that `collapse` held back within a window. Nothing personal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SummaryStory {
+    /// CloudEvents `id` of the event that it is made of: the newest of those held back.
+    pub event_id: String,
+    /// How many were held back beside it.
+    pub others: u32,
+    /// When its window ends.
+    pub due: Timestamp,
+    /// When it came to its lane, if it did.
+    pub brought_at: Option<Timestamp>,
 }
 
 impl Reader {
@@ -195,6 +215,7 @@ fn open(url: &LedgerUrl) -> Result<Box<dyn View>, OpenError> {
 impl Story {
     fn of(mut case: Case) -> Option<Self> {
         case.notifications.sort_by_cached_key(begun);
+        let summary = case.summary.take();
         let EventRow {
             key,
             id,
@@ -210,6 +231,8 @@ impl Story {
         } = case.event?;
         Some(Self {
             source: key.split('\u{1f}').next().unwrap_or_default().to_owned(),
+            is_summary: key.ends_with(SUMMARY_SUFFIX),
+            summary,
             event_id: id,
             event_type,
             lane,

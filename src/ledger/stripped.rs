@@ -1,6 +1,6 @@
 //! A story without what a terminal might obey: ids and details are upstream's and gateways' words.
 
-use super::{Attempt, NotificationStory, ReceiptStory, Story};
+use super::{Attempt, NotificationStory, ReceiptStory, Story, SummaryStory};
 use crate::printable::printable;
 
 impl Story {
@@ -12,10 +12,15 @@ impl Story {
             source: printable(&self.source),
             event_type: printable(&self.event_type),
             reason: self.reason.as_deref().map(printable),
+            summary: self.summary.map(summary),
             notifications: self.notifications.into_iter().map(notification).collect(),
             ..self
         }
     }
+}
+
+fn summary(one: SummaryStory) -> SummaryStory {
+    SummaryStory { event_id: printable(&one.event_id), ..one }
 }
 
 fn notification(one: NotificationStory) -> NotificationStory {

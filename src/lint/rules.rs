@@ -10,6 +10,7 @@ mod helpers;
 mod html;
 mod links;
 mod masked;
+mod others;
 mod partials;
 mod renders;
 mod routes;
@@ -52,5 +53,6 @@ pub const RULES: &[Rule] = &[
     html::RULE,
     unescaped::RULE,
     facts::RULE,
+    others::RULE,
     unused_exception::RULE,
 ];

@@ -177,8 +177,10 @@ fn whole(schema: &EventSchema) -> Shape {
     let mut notification = of(&["channel", "contact"]);
     notification["properties"]["channel"] = json!({"enum": ["sms", "email"]});
     notification["properties"]["contact"] = json!({"enum": ["current", "previous"]});
+    let mut event = of(&["id", "type", "time", "others"]);
+    event["properties"]["others"] = json!({"type": "integer", "minimum": 0});
     let ours = json!({"type": "object", "required": ["event", "brand", "notification"], "properties": {
-        "event": of(&["id", "type", "time"]), "brand": of(&["company", "phone", "hours"]), "notification": notification
+        "event": event, "brand": of(&["company", "phone", "hours"]), "notification": notification
     }});
     let mut whole = Shape::clone(schema.shape());
     if !matches!(whole.kind, Kind::Record(_)) {

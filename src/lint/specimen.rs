@@ -56,7 +56,20 @@ pub(super) fn specimens(
     now: Timestamp,
 ) -> Vec<Specimen> {
     let events = example::all_of_type(kind, premises.catalog, now).into_iter();
+    // The longest summary too, where there are any.
+    let summary = |(event, extreme): (Event, bool)| {
+        let summary = kind.policy.collapse.filter(|_| extreme).map(|_| summary_of(&event));
+        [(event, extreme)].into_iter().chain(summary.map(|summary| (summary, true)))
+    };
+    let events = events.flat_map(summary);
     events.flat_map(|(event, extreme)| of_event(premises, set, locale, &event, extreme, now)).collect()
+}
+
+/// As many as will ever be held back within a window.
+const MANY: u32 = 999;
+
+fn summary_of(event: &Event) -> Event {
+    Event { id: format!("{}-and-{MANY}-others", event.id), others: Some(MANY), ..event.clone() }
 }
 
 /// Every message of one event in a locale.

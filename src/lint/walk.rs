@@ -56,17 +56,35 @@ pub fn sightings<'a>(premises: &Premises<'a>, set: &'a TemplateSet) -> Vec<(&'a 
     for kind in premises.catalog.iter() {
         for locale in set.locales_of(&kind.name) {
             for part in Part::ALL {
-                let html = part == Part::Html;
-                let name = format!("{}/{}", kind.name, part.file_name());
-                let Some((template, file)) = set.template(locale, &name, html) else { continue };
-                let Some(given) = given.get(&(locale, html)) else { continue };
-                let mut walker = Walker::new(set, locale, html, kind, given, file);
-                walker.template(template, file);
-                all.extend(walker.seen.into_iter().map(|sighting| (&**kind, sighting)));
+                let seen = of_part(set, &given, kind, locale, part);
+                all.extend(seen.into_iter().map(|sighting| (&**kind, sighting)));
             }
         }
     }
     all
+}
+
+/// Whether a part of an event type shows a value, by the path of its shape, in any of its branches.
+pub fn shows(set: &TemplateSet, kind: &EventType, locale: &str, part: Part, path: &str) -> bool {
+    let shown = |sighting: &Sighting| matches!(&sighting.seen, Seen::Shown(shown) if shown == path);
+    of_part(set, &given(set), kind, locale, part).iter().any(shown)
+}
+
+/// Walks one part of an event type, if it is there.
+fn of_part(
+    set: &TemplateSet,
+    given: &BTreeMap<(&str, bool), Given<'_>>,
+    kind: &EventType,
+    locale: &str,
+    part: Part,
+) -> Vec<Sighting> {
+    let html = part == Part::Html;
+    let name = format!("{}/{}", kind.name, part.file_name());
+    let Some((template, file)) = set.template(locale, &name, html) else { return Vec::new() };
+    let Some(given) = given.get(&(locale, html)) else { return Vec::new() };
+    let mut walker = Walker::new(set, locale, html, kind, given, file);
+    walker.template(template, file);
+    walker.seen
 }
 
 /// The parameters of partials, in each registry.

@@ -7,10 +7,12 @@ use metrics::{counter, gauge};
 use tracing::{Level, debug, info};
 
 use super::notification::notification_counter;
+use super::protection;
 use super::trouble::{Trouble, say};
 use super::{ms, shown};
 use crate::dispatch::{DeadReason, Disposition, NotificationResult, Report};
 use crate::event::{Event, Lane};
+use crate::ledger::HeldBack;
 use crate::plan::{NoSms, sms_route};
 
 /// An event's way ended: one line, at info where no line of a notification says it all.
@@ -20,6 +22,9 @@ pub fn event_ended(report: &Report, took: Duration) {
         return info!(event_id, event_type, lane = report.lane.as_str(), "left to the broker: stopping");
     };
     counted(report, result);
+    if matches!(report.disposition, Disposition::Done | Disposition::Dead { .. }) {
+        protection::held_back(report);
+    }
     match &report.disposition {
         Disposition::Done => done(report, took),
         Disposition::Retry { delay, .. } => retried(report, *delay, took),
@@ -48,13 +53,15 @@ fn counted(report: &Report, result: &'static str) {
 fn done(report: &Report, took: Duration) {
     let result = match report {
         Report { muted: true, .. } => "muted",
+        Report { held_back: Some(_), .. } => "held_back",
         Report { duplicate: true, .. } => "duplicate",
         _ => "done",
     };
     let (lane, (event_id, event_type, trace_id)) = (report.lane.as_str(), named(report));
     let (attempt, template_version, ms) = (report.attempts, report.template_version.as_deref(), ms(took));
-    if report.muted || report.duplicate {
-        info!(event_id, event_type, trace_id, lane, result, attempt, template_version, ms, "done");
+    let reason = report.held_back.map(HeldBack::as_str);
+    if report.muted || report.duplicate || reason.is_some() {
+        info!(event_id, event_type, trace_id, lane, result, reason, attempt, template_version, ms, "done");
     } else {
         debug!(event_id, event_type, trace_id, lane, result, attempt, template_version, ms, "done");
     }

@@ -43,7 +43,8 @@ pub fn notification_ended(end: &NotificationEnd<'_>) {
         NotificationResult::Duplicate
         | NotificationResult::Unknown
         | NotificationResult::Failed
-        | NotificationResult::Expired => {
+        | NotificationResult::Expired
+        | NotificationResult::HeldBack => {
             notification_counter(kind, end.report);
             failed(end);
         }
@@ -53,8 +54,11 @@ pub fn notification_ended(end: &NotificationEnd<'_>) {
 fn accepted(end: &NotificationEnd<'_>) {
     let NotificationEnd { event, lane, report, attempt, template_version, .. } = end;
     let since_event = Duration::try_from(end.now.duration_since(event.time)).unwrap_or_default();
-    histogram!("shirase_notify_seconds", "lane" => *lane, "channel" => report.channel)
-        .record(since_event.as_secs_f64());
+    // A summary has waited for its window's end, and so says nothing of how fast we are.
+    if event.others.is_none() {
+        histogram!("shirase_notify_seconds", "lane" => *lane, "channel" => report.channel)
+            .record(since_event.as_secs_f64());
+    }
     let gateway = report.gateway.as_deref();
     if let Some(segments) = report.segments {
         counter!("shirase_sms_segments_total", "gateway" => gateway.unwrap_or_default().to_owned())

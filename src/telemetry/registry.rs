@@ -60,6 +60,16 @@ pub const METRICS: &[Metric] = &[
         &["lane", "reason"],
         "Events given up, by lane and reason: part of their notifications, or all, reached nobody",
     ),
+    counter(
+        "shirase_held_back_total",
+        &["type", "reason"],
+        "What was deliberately not sent, by type and reason: collapsed, known_device (events), sms_day_limit (SMS)",
+    ),
+    counter(
+        "shirase_summaries_total",
+        &["type"],
+        "Summaries of collapsed events brought to their lane, by type",
+    ),
     gauge("shirase_in_flight", &["lane"], "Events being worked on"),
     gauge(
         "shirase_gateway_up",

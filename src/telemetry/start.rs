@@ -3,7 +3,7 @@
 
 use metrics::{counter, gauge, histogram};
 
-use super::{console, ledger};
+use super::{console, ledger, protection};
 use crate::dispatch::DeadReason;
 use crate::event::{Catalog, Lane};
 use crate::plan::Channel;
@@ -42,6 +42,7 @@ pub(super) fn everywhere() {
 /// A worker begins with these event types. Of the notifications only what alerts ask for: every result of every type
 /// would be hundreds of series that stay at 0.
 pub fn catalog_loaded(catalog: &Catalog) {
+    protection::series(catalog);
     for kind in catalog.iter() {
         for result in ["done", "retried", "dead"] {
             counter!("shirase_events_total", "type" => kind.name.clone(), "result" => result).absolute(0);

@@ -90,6 +90,7 @@ impl<'a> Trace<'a> {
         self.event.set("shirase.result", report.result().unwrap_or("abandoned"));
         let said = [
             ("shirase.muted", report.muted),
+            ("shirase.held_back", report.held_back.is_some()),
             ("shirase.duplicate", report.duplicate),
             ("shirase.canary", report.canary),
         ];

@@ -3,6 +3,8 @@
 //! Each file is one topic, each test's name a promise. Every test has a prefix, an exchange and ports of its own, so
 //! they share a broker node; those that hurt the node start one of their own.
 
+#[path = "../suites/protection.rs"]
+mod protection_suite;
 #[path = "../suites/ledger.rs"]
 mod suite;
 #[path = "../support/mod.rs"]
@@ -40,6 +42,7 @@ mod postfix;
 mod postgres;
 mod privacy;
 mod prometheus;
+mod protection;
 mod publish;
 mod receipts;
 mod reload;

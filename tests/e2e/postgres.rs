@@ -9,9 +9,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use shirase::certificate::{Opening, Place, not_after};
 use shirase::clock::Clock;
 use shirase::config::Span;
-use shirase::ledger::{Controls, Held, Ledger, LedgerConfig, Reader, Settled};
+use shirase::ledger::{ClaimAnswer, Controls, Held, Ledger, LedgerConfig, Reader, Settled};
 
 use crate::house::PATIENCE;
+use crate::protection_suite::{collapsing, protection_suite};
 use crate::suite::{Bed, claim_of, claimed, event, granted, ledger_suite, settle_of};
 use crate::support::{Postgres, Scratch, free_port};
 
@@ -29,7 +30,13 @@ impl Database {
 
 fn config(url: &str) -> LedgerConfig {
     let url = url.parse().unwrap_or_else(|error| panic!("{url}: {error}"));
-    LedgerConfig { url, pool: 2, retention: Span::seconds(60), recipient_key: None }
+    LedgerConfig {
+        url,
+        pool: 2,
+        retention: Span::seconds(60),
+        device_retention: Span::seconds(60),
+        recipient_key: None,
+    }
 }
 
 fn open(url: &str) -> Ledger {
@@ -52,6 +59,43 @@ impl Bed for Database {
 }
 
 ledger_suite!(Database::new());
+protection_suite!(Database::new());
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_workers_that_count_one_recipient_at_once_tell_max_a_window_and_lose_none_of_the_rest() {
+    let database = Database::new();
+    let workers = [open(&database.0), open(&database.0)];
+    let window = Duration::from_secs(1);
+    let mut told = 0;
+    // Many short windows, so that looks for summaries meet claims that still count.
+    let (mut held, mut summed) = (0, 0);
+    for round in 0..40 {
+        let claim = |n: usize| workers[n % 2].claim(collapsing(&format!("{round}-{n}"), 0, 2, window));
+        for answer in join_all((0..50).map(claim)).await {
+            match answer.expect("open") {
+                ClaimAnswer::Open { .. } => told += 1,
+                ClaimAnswer::HeldBack { .. } => held += 1,
+                ClaimAnswer::Duplicate => panic!("none comes twice"),
+            }
+        }
+        let looks = join_all(workers.iter().map(|worker| worker.due_summaries(LONG))).await;
+        for summary in looks.into_iter().flat_map(|due| due.expect("open")) {
+            summed += summary.others + 1;
+            workers[round % 2].summary_brought(summary).await.expect("open");
+        }
+    }
+    assert_eq!(told + held, 2000);
+    let deadline = Instant::now() + PATIENCE;
+    while summed < held && Instant::now() < deadline {
+        for summary in workers[0].due_summaries(LONG).await.expect("open") {
+            summed += summary.others + 1;
+            workers[1].summary_brought(summary).await.expect("open");
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(summed, held, "each that was held back is in one summary");
+    assert!(workers.iter().all(|worker| worker.trouble().is_none()), "nobody waited in a circle");
+}
 
 /// The first trouble that shows.
 async fn trouble(ledger: &Ledger) -> String {

@@ -126,7 +126,13 @@ fn desk(sms: &str, listen: &str) -> Desk {
 
 fn make_ledger(desk: &Desk) {
     let url = format!("sqlite:{}", desk.path().join("l.db").display()).parse().expect("a URL");
-    let config = LedgerConfig { url, pool: 1, retention: Span::seconds(60), recipient_key: None };
+    let config = LedgerConfig {
+        url,
+        pool: 1,
+        retention: Span::seconds(60),
+        device_retention: Span::seconds(60),
+        recipient_key: None,
+    };
     drop(Ledger::open(&config, &Clock::steady()).expect("a ledger"));
 }
 

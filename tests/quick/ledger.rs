@@ -9,6 +9,7 @@ use shirase::config::Span;
 use shirase::ledger::{Controls, Held, Ledger, LedgerConfig, LedgerUrl, OpenError, Reader};
 use tempfile::TempDir;
 
+use crate::protection_suite::protection_suite;
 use crate::suite::{Bed, claim_of, claimed, event, granted, ledger_suite};
 
 struct File(TempDir);
@@ -24,7 +25,13 @@ impl File {
 
     fn config(&self) -> LedgerConfig {
         let url = LedgerUrl::File(self.path());
-        LedgerConfig { url, pool: 1, retention: Span::seconds(60), recipient_key: None }
+        LedgerConfig {
+            url,
+            pool: 1,
+            retention: Span::seconds(60),
+            device_retention: Span::seconds(60),
+            recipient_key: None,
+        }
     }
 }
 
@@ -50,6 +57,7 @@ impl Bed for File {
 }
 
 ledger_suite!(File::new());
+protection_suite!(File::new());
 
 #[tokio::test]
 async fn a_second_worker_on_the_same_file_is_refused_with_the_mend() {

@@ -16,6 +16,7 @@
 //! - `preview`: `shirase preview` on a terminal, into a folder, and against another set
 //! - `pipeline`: the dispatcher with a ledger in memory
 //! - `route_text`: texts as a route can carry them
+//! - `protection`: what protects recipients, in texts, catalog, `check` and `explain`
 //! - `receipts`: what gateways say later, over HTTP
 //! - `reload`: wording that changes under a worker
 //! - `breaker`: gateways in trouble, and back again
@@ -55,6 +56,9 @@ mod monitoring;
 mod operation;
 mod pipeline;
 mod preview;
+mod protection;
+#[path = "../suites/protection.rs"]
+mod protection_suite;
 mod receipts;
 mod reload;
 mod route_text;

@@ -14,8 +14,8 @@ use shirase::canary::Canary;
 use shirase::clock::{Clock, Steady};
 use shirase::config::{Config, Span};
 use shirase::dispatch::{
-    DeadReason, Dispatcher, Disposition, Incoming, NotificationReport, NotificationResult, Report, Revive,
-    Schedule, Underway,
+    DeadReason, Dispatcher, Disposition, Incoming, NotificationReport, NotificationResult, Protection,
+    Report, Revive, Schedule, Underway,
 };
 use shirase::event::{BadReason, RawEvent};
 use shirase::gateway::{GatewayUrl, Gateways, HttpGatewayConfig, OnUnknown, SmsGatewayConfig, SmsKindConfig};
@@ -76,6 +76,10 @@ pub async fn world_with(
         schedule: Schedule::new(&config.retry),
         fallback_after: config.retry.fallback_after.0,
         keep_for: Duration::from_secs(3600),
+        protection: Protection {
+            sms_day_limit: config.sms.day_limit,
+            device_retention: config.ledger.device_retention.0,
+        },
         underway: Underway::default(),
         canary: canary.map(|canary| canary.unwrap_or_else(|error| panic!("{error}"))),
         traces: config

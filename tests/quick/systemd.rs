@@ -81,7 +81,13 @@ fn worker(problems: &[(&str, Option<&str>)]) -> (Arc<Mutex<State>>, Health) {
 }
 
 fn ledger_at(url: LedgerUrl) -> Ledger {
-    let config = LedgerConfig { url, pool: 1, retention: Span::seconds(60), recipient_key: None };
+    let config = LedgerConfig {
+        url,
+        pool: 1,
+        retention: Span::seconds(60),
+        device_retention: Span::seconds(60),
+        recipient_key: None,
+    };
     Ledger::open(&config, &Clock::steady()).expect("opens")
 }
 

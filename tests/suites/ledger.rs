@@ -55,15 +55,16 @@ pub fn claim_of(event: EventRecord, targets: &[&str], lease: Duration) -> Claim 
         template_version: "v".to_owned(),
         gateway: Some("primary".to_owned()),
         by_reference: true,
+        day_limit: None,
     };
     let targets = targets.iter().map(target).collect();
-    Claim { event, targets, revive: Revive::Always, lease }
+    Claim { event, targets, revive: Revive::Always, lease, rules: None }
 }
 
 pub async fn claimed(ledger: &Ledger, claim: Claim) -> Vec<Held> {
     match ledger.claim(claim).await.expect("open") {
         ClaimAnswer::Open { held, .. } => held,
-        ClaimAnswer::Duplicate => panic!("a duplicate"),
+        other => panic!("{other:?}"),
     }
 }
 

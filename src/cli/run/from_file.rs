@@ -46,6 +46,7 @@ struct Summary {
     accepted: BTreeMap<&'static str, usize>,
     duplicates: usize,
     muted: usize,
+    held_back: usize,
     dead: usize,
     listed: Vec<(usize, String)>,
 }
@@ -178,6 +179,7 @@ impl Summary {
         }
         self.ended += 1;
         self.muted += usize::from(report.muted);
+        self.held_back += usize::from(report.held_back.is_some());
         for notification in &report.notifications {
             match notification.result {
                 NotificationResult::Accepted => *self.accepted.entry(notification.channel).or_default() += 1,
@@ -199,7 +201,13 @@ impl Summary {
             self.accepted.iter().map(|(channel, count)| format!("{count} {channel}")).collect();
         let told = if told.is_empty() { "nothing".to_owned() } else { told.join(", ") };
         let Self { read, duplicates, muted, dead, .. } = self;
-        eprintln!("{read} events: sent {told}; {duplicates} told before, {muted} muted, {dead} dead");
+        let held_back = match self.held_back {
+            0 => String::new(),
+            count => format!(" {count} held back,"),
+        };
+        eprintln!(
+            "{read} events: sent {told}; {duplicates} told before, {muted} muted,{held_back} {dead} dead"
+        );
         self.listed.sort();
         for (line, what) in &self.listed {
             eprintln!("  line {line}: {what}");

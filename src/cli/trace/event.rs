@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use super::notification::{accepted_at, is_told};
 use super::time::{after, jst};
 use super::{Telling, shell};
-use crate::ledger::Story;
+use crate::ledger::{Story, SummaryStory};
 
 impl Telling<'_> {
     /// A head line, when it all was, and every notification.
     pub fn event(&self, story: &Story) -> String {
         let Story { event_id, event_type, source, lane, .. } = story;
-        let state = state(story);
-        let mut words = format!("{event_id}: {state}\n");
+        let (state, which) = (state(story), if story.is_summary { " (summary)" } else { "" });
+        let mut words = format!("{event_id}{which}: {state}\n");
         let mut fact = |name: &str, value: String| words.push_str(&format!("  {name:<11} {value}\n"));
         fact("event", format!("{event_type} from {source}, lane {lane}"));
         fact("happened", format!("{} JST", jst(story.time)));
@@ -21,6 +21,9 @@ impl Telling<'_> {
             fact("accepted", moment(story, told));
         }
         fact("last change", format!("{} JST", jst(story.updated_at)));
+        if let Some(summary) = &story.summary {
+            fact("summary", self.summary(story, summary));
+        }
         if story.deaths > 0 {
             fact("given up", self.deaths(story));
         }
@@ -28,6 +31,21 @@ impl Telling<'_> {
             words.push_str(&self.notification(story, one));
         }
         words
+    }
+
+    /// Of a summary: what it stands for. Of what is part of one: which, and where that is.
+    fn summary(&self, story: &Story, summary: &SummaryStory) -> String {
+        let SummaryStory { event_id, others, due, brought_at } = summary;
+        if story.is_summary {
+            return format!("one notice for this event and {others} held back beside it");
+        }
+        let asked = shell::trace(event_id, self.config);
+        match brought_at {
+            Some(time) => {
+                format!("made of {event_id} and {others} others, {} JST; to see it: {asked}", jst(*time))
+            }
+            None => format!("of {event_id} and {others} others so far, due {} JST", jst(*due)),
+        }
     }
 
     fn deaths(&self, story: &Story) -> String {
@@ -58,6 +76,11 @@ fn state(story: &Story) -> String {
         }
         "done" if lost.is_empty() => "told".to_owned(),
         "done" => format!("told, but not through {}", lost.join(", ")),
+        "held_back" => {
+            let reason = story.reason.as_deref().unwrap_or("unknown");
+            let why = reason_in_words(reason).unwrap_or("a rule that protects the customer");
+            format!("held back: {reason} ({why})")
+        }
         "muted" => "not told: the customer's settings say so, and policy allows it".to_owned(),
         "dead" => {
             let reason = story.reason.as_deref().unwrap_or("unknown");
@@ -78,6 +101,9 @@ fn but_told(told: &[&str], words: &str) -> String {
 
 fn reason_in_words(reason: &str) -> Option<&'static str> {
     Some(match reason {
+        "collapsed" => "one of many: told by a summary",
+        "known_device" => "the same device as at the login before",
+        "sms_day_limit" => "the number has had its SMS of the day, and there is no other channel",
         "no_address" => "no usable address",
         "expired" => "past its deadline",
         "render" => "a template failed",

@@ -12,10 +12,19 @@ pub(super) fn list(event_id: &str, config: Option<&Path>) -> String {
     dead("list", event_id, config)
 }
 
+/// What shows what became of an event.
+pub(super) fn trace(event_id: &str, config: Option<&Path>) -> String {
+    let end = if event_id.starts_with('-') { "-- " } else { "" };
+    format!("shirase trace{} {end}{}", configured(config), quoted(event_id))
+}
+
+fn configured(config: Option<&Path>) -> String {
+    config.map(|file| format!(" --config {}", quoted(&file.to_string_lossy()))).unwrap_or_default()
+}
+
 fn dead(what: &str, event_id: &str, config: Option<&Path>) -> String {
     let between = if event_id.starts_with('-') { '=' } else { ' ' };
-    let config = config.map(|file| format!(" --config {}", quoted(&file.to_string_lossy())));
-    format!("shirase dead {what} --id{between}{}{}", quoted(event_id), config.unwrap_or_default())
+    format!("shirase dead {what} --id{between}{}{}", quoted(event_id), configured(config))
 }
 
 fn quoted(word: &str) -> String {

@@ -1,7 +1,7 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::ledger::{Attempt, NotificationStory, ReceiptStory};
+use crate::ledger::{Attempt, NotificationStory, ReceiptStory, SummaryStory};
 
 const PHONE: &str = "3f9a1c77b0de4455aabbccddeeff0011";
 const MAILBOX: &str = "b1946ac92492d2347c6235b4d2611184";
@@ -56,6 +56,8 @@ fn story(state: &'static str, notifications: Vec<NotificationStory>) -> Story {
         time: at("05"),
         first_seen: at("05.120"),
         updated_at: at("41"),
+        summary: None,
+        is_summary: false,
         notifications,
     }
 }
@@ -262,4 +264,37 @@ fn a_message_that_a_gateway_took_and_that_did_not_arrive() {
         2026-11-22 15:04:05.300  primary  accepted       12 ms
         2026-11-22 15:04:21.000  primary  undelivered  receipt  unreachable: 30003
     ");
+}
+
+#[test]
+fn what_was_held_back_says_by_which_rule_and_names_its_summary() {
+    let held_back = |reason: &str, summary: Option<SummaryStory>| Story {
+        reason: Some(reason.to_owned()),
+        summary,
+        ..story("held_back", vec![])
+    };
+    let summary =
+        |brought_at| SummaryStory { event_id: "01JD9Z".to_owned(), others: 16, due: at("50"), brought_at };
+    assert_snapshot!(told(held_back("collapsed", Some(summary(None)))), @"
+    01JD2Q: held back: collapsed (one of many: told by a summary)
+      event       security.login.new_device from /auth, lane standard
+      happened    2026-11-22 15:04:05.000 JST
+      first seen  2026-11-22 15:04:05.120 JST, 0.1s after the event
+      last change 2026-11-22 15:04:41.000 JST
+      summary     of 01JD9Z and 16 others so far, due 2026-11-22 15:04:50.000 JST
+    ");
+    let brought = told(held_back("collapsed", Some(summary(Some(at("51"))))));
+    let line = "made of 01JD9Z and 16 others, 2026-11-22 15:04:51.000 JST; to see it: shirase trace 01JD9Z\n";
+    assert!(brought.contains(line), "{brought}");
+    let of_it = Story { is_summary: true, summary: Some(summary(Some(at("51")))), ..story("done", vec![]) };
+    let of_it = told(of_it);
+    assert!(of_it.starts_with("01JD2Q (summary): told\n"), "{of_it}");
+    assert!(of_it.contains("one notice for this event and 16 held back beside it"), "{of_it}");
+    for (reason, words) in [
+        ("known_device", "held back: known_device (the same device as at the login before)"),
+        ("sms_day_limit", "held back: sms_day_limit (the number has had its SMS of the day"),
+        ("of_a_newer_version", "held back: of_a_newer_version (a rule that protects the customer)"),
+    ] {
+        assert!(told(held_back(reason, None)).contains(words), "{reason}");
+    }
 }

@@ -22,6 +22,9 @@ use crate::template::{Segments, segments};
 pub struct SmsConfig {
     /// Prefixes of Japanese mobile numbers that get SMS.
     pub prefixes: Vec<String>,
+    /// How many SMS a number gets a day, by Japanese time; 0 for no limit.
+    #[serde(default)]
+    pub day_limit: u32,
     /// Which gateway is tried first.
     #[serde(default)]
     pub balance: Balance,

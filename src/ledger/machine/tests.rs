@@ -30,9 +30,13 @@ fn claim(token: u64) -> Step {
         template_version: "v".to_owned(),
         gateway: Some("primary".to_owned()),
         by_reference: true,
+        day_limit: None,
     };
     let lease = Duration::from_millis(LEASE as u64);
-    Step::Claim { claim: Claim { event, targets: vec![target], revive: Revive::Never, lease }, token }
+    Step::Claim {
+        claim: Claim { event, targets: vec![target], revive: Revive::Never, lease, rules: None },
+        token,
+    }
 }
 
 fn attempt(outcome: &'static str) -> Attempt {
@@ -186,10 +190,10 @@ impl World {
 
     /// Applies a step; twice, as an engine does whose commit's answer was lost, where the world is of that kind.
     fn step(&mut self, worker: usize, step: &Step) -> Answer {
-        let first = self.machines[worker].step(&mut self.case, step, self.now);
+        let first = self.machines[worker].step(&mut self.case, &mut Memory::default(), step, self.now);
         if self.twice {
             let after_first = self.case.clone();
-            let second = self.machines[worker].step(&mut self.case, step, self.now);
+            let second = self.machines[worker].step(&mut self.case, &mut Memory::default(), step, self.now);
             assert_eq!(first, second, "the same step again says something else: {step:?}");
             assert_eq!(
                 after_first.notifications, self.case.notifications,
@@ -293,7 +297,8 @@ impl World {
             code: None,
             at: jiff::Timestamp::UNIX_EPOCH,
         };
-        let answer = self.machines[0].step(&mut self.case, &Step::Receipt(receipt), self.now);
+        let answer =
+            self.machines[0].step(&mut self.case, &mut Memory::default(), &Step::Receipt(receipt), self.now);
         let after = self.case.notifications[0].state;
         let stale = answer == Answer::Receipt(ReceiptAnswer::Stale);
         assert!(rank(after) >= rank(before), "{before:?} went back to {after:?}");
@@ -340,8 +345,10 @@ fn a_claim_whose_process_is_known_to_be_dead_is_taken_over_at_once_where_nobody_
         let (before, after) =
             (Machine::new("before".to_owned(), exclusive), Machine::new("after".to_owned(), exclusive));
         let mut case = Case::default();
-        before.step(&mut case, &claim(1), 1_000);
-        let Answer::Claim(ClaimAnswer::Open { held, .. }) = after.step(&mut case, &claim(1), 1_001) else {
+        before.step(&mut case, &mut Memory::default(), &claim(1), 1_000);
+        let Answer::Claim(ClaimAnswer::Open { held, .. }) =
+            after.step(&mut case, &mut Memory::default(), &claim(1), 1_001)
+        else {
             panic!("open");
         };
         assert_eq!(matches!(&held[0], Held::Granted(grant) if grant.taken_over), taken, "{held:?}");

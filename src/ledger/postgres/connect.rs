@@ -31,11 +31,12 @@ const FREE_LOCKS: &str = "SET idle_in_transaction_session_timeout = '5s'";
 const BY_INDEX: &str = "SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off";
 
 /// Migrations are applied one by one, under a lock that only one worker gets at a time.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../schema/postgres-1.sql"),
     include_str!("../schema/postgres-2.sql"),
     include_str!("../schema/postgres-3.sql"),
     include_str!("../schema/postgres-4.sql"),
+    include_str!("../schema/postgres-5.sql"),
 ];
 
 /// `pg_advisory_xact_lock`'s argument: any number, so long as all workers use the same. "shirase" in ASCII.

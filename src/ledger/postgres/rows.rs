@@ -2,6 +2,9 @@
 
 use tokio_postgres::{Client, Error, Row, Statement};
 
+use super::super::memory::{
+    MemoryRow, SummaryRow, due_columns, memory_columns, summary_changes, summary_columns,
+};
 use super::super::operation::EventRecord;
 use super::super::rows::{
     EventRow, NotificationRow, event_columns, event_row, notification_changes, notification_columns,
@@ -28,15 +31,28 @@ macro_rules! now {
     };
 }
 
+macro_rules! insert_events {
+    () => {
+        concat!(
+            "INSERT INTO shirase_event (",
+            event_columns!(),
+            ")
+             SELECT key, id, type, lane, fingerprint, 'open', NULL, time, 0, ",
+            now!(),
+            ", ",
+            now!(),
+            ", NULL
+             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int8[])
+               AS new (key, id, type, lane, fingerprint, time)
+             ON CONFLICT (key) DO NOTHING"
+        )
+    };
+}
+
 statements! {
     now: concat!("SELECT ", now!());
-    insert_events: concat!(
-        "INSERT INTO shirase_event (", event_columns!(), ")
-         SELECT key, id, type, lane, fingerprint, 'open', NULL, time, 0, ", now!(), ", ", now!(), "
-         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int8[])
-           AS new (key, id, type, lane, fingerprint, time)
-         ON CONFLICT (key) DO NOTHING"
-    );
+    insert_events: insert_events!();
+    insert_events_told: concat!(insert_events!(), " RETURNING key");
     lock_events: concat!(
         "SELECT ", event_columns!(), " FROM shirase_event WHERE key = ANY($1::text[]) ORDER BY key FOR UPDATE"
     );
@@ -50,9 +66,9 @@ statements! {
     );
     update_events: "UPDATE shirase_event AS event
          SET fingerprint = new.fingerprint, state = new.state, reason = new.reason, deaths = new.deaths,
-             updated_at = new.updated_at
-         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::int8[])
-           AS new (key, fingerprint, state, reason, deaths, updated_at)
+             updated_at = new.updated_at, summary = coalesce(new.summary, event.summary)
+         FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int8[], $6::int8[], $7::text[])
+           AS new (key, fingerprint, state, reason, deaths, updated_at, summary)
          WHERE event.key = new.key";
     upsert_notifications: concat!(
         "INSERT INTO shirase_notification (", notification_columns!(), ")
@@ -85,6 +101,42 @@ statements! {
                ORDER BY updated_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS old, shirase_event AS event
          WHERE row.event_key = old.event_key AND row.target = old.target AND event.key = old.event_key
          RETURNING row.event_key, row.target, row.sealed, event.lane, event.deaths";
+    // An update that changes nothing locks what is there, also what somebody else makes or forgets at the same moment.
+    lock_memory: concat!(
+        "INSERT INTO shirase_memory (", memory_columns!(), ")
+         SELECT key, 0, 0, 0, 0, 0, NULL, 0 FROM unnest($1::text[]) AS new (key) ORDER BY key
+         ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING ", memory_columns!()
+    );
+    update_memory: "UPDATE shirase_memory AS memory
+         SET since = new.since, due = new.due, told = new.told, over = new.over, latest = new.latest,
+             device = new.device, until = new.until
+         FROM unnest($1::text[], $2::int8[], $3::int8[], $4::int8[], $5::int8[], $6::int8[], $7::text[], $8::int8[])
+           AS new (key, since, due, told, over, latest, device, until)
+         WHERE memory.key = new.key";
+    upsert_summaries: concat!(
+        "INSERT INTO shirase_summary (", summary_columns!(), ", looked_at)
+         SELECT *, 0 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int8[],
+           $8::int8[], $9::int8[], $10::bytea[])
+         ON CONFLICT (id) DO UPDATE SET ", summary_changes!("shirase_summary")
+    );
+    lock_due: "SELECT key FROM shirase_memory WHERE key IN
+           (SELECT window_key FROM shirase_summary
+            WHERE brought_at IS NULL AND due <= $1 AND looked_at <= $2 ORDER BY due LIMIT $3)
+         FOR UPDATE SKIP LOCKED";
+    due_summaries: concat!(
+        "UPDATE shirase_summary SET looked_at = $1
+         WHERE brought_at IS NULL AND due <= $1 AND looked_at <= $2 AND window_key = ANY($3::text[])
+         RETURNING ", due_columns!()
+    );
+    summary_brought: "UPDATE shirase_summary SET brought_at = $1, sealed = NULL WHERE id = $2 AND brought_at IS NULL";
+    summary_of: "SELECT event_id, over, due, brought_at FROM shirase_summary WHERE id = $1 OR event_key = $2
+         ORDER BY due DESC LIMIT 1";
+    sweep_summaries: "DELETE FROM shirase_summary WHERE id IN
+           (SELECT id FROM shirase_summary WHERE due < $1 ORDER BY due LIMIT $2 FOR UPDATE SKIP LOCKED)";
+    sweep_memory: "DELETE FROM shirase_memory WHERE key IN
+           (SELECT key FROM shirase_memory AS memory WHERE until < $1 AND NOT EXISTS
+              (SELECT FROM shirase_summary WHERE window_key = memory.key AND brought_at IS NULL)
+            ORDER BY until LIMIT $2 FOR UPDATE SKIP LOCKED)";
     oldest: "SELECT lane, min(time) FROM shirase_event WHERE state = 'open' GROUP BY lane";
 }
 
@@ -126,6 +178,7 @@ columns!(NewEvents {
 
 columns!(EventColumns {
     key: &'a str, fingerprint: &'a str, state: &'a str, reason: Option<&'a str>, deaths: i64, updated_at: i64,
+    summary: Option<&'a str>,
 } update = update_events);
 
 columns!(NotificationColumns {
@@ -136,7 +189,50 @@ columns!(NotificationColumns {
     sealed: Option<&'a [u8]>, sealed_until: Option<i64>, receipt_id: Option<&'a str>, by_reference: bool,
 } upsert = upsert_notifications);
 
+columns!(MemoryColumns {
+    key: &'a str, since: i64, due: i64, told: i64, over: i64, latest: i64, device: Option<&'a str>, until: i64,
+} update = update_memory);
+
+columns!(SummaryColumns {
+    key: &'a str, window: &'a str, event_type: &'a str, lane: &'a str, event_key: &'a str, event_id: &'a str,
+    event_time: i64, over: i64, due: i64, sealed: &'a [u8],
+} upsert = upsert_summaries);
+
+impl<'a> MemoryColumns<'a> {
+    pub fn push(&mut self, row: &'a MemoryRow) {
+        self.key.push(&row.key);
+        self.since.push(row.since);
+        self.due.push(row.due);
+        self.told.push(row.told);
+        self.over.push(row.over);
+        self.latest.push(row.latest);
+        self.device.push(row.device.as_deref());
+        self.until.push(row.until);
+    }
+}
+
+impl<'a> SummaryColumns<'a> {
+    pub fn push(&mut self, row: &'a SummaryRow) {
+        self.key.push(&row.key);
+        self.window.push(&row.window);
+        self.event_type.push(&row.event_type);
+        self.lane.push(&row.lane);
+        self.event_key.push(&row.event_key);
+        self.event_id.push(&row.event_id);
+        self.event_time.push(row.event_time);
+        self.over.push(row.over);
+        self.due.push(row.due);
+        self.sealed.push(&row.sealed);
+    }
+}
+
 impl<'a> NewEvents<'a> {
+    /// As [`Self::insert`]; gives the keys of those that were made.
+    pub async fn insert_told(&self, client: &Client, statements: &Statements) -> Result<Vec<Row>, Error> {
+        let Self { key, id, event_type, lane, fingerprint, time } = self;
+        client.query(&statements.insert_events_told, &[key, id, event_type, lane, fingerprint, time]).await
+    }
+
     /// Each once, in the order of their keys.
     pub fn of(records: impl Iterator<Item = &'a EventRecord>) -> Self {
         let records: std::collections::BTreeMap<&str, &EventRecord> =
@@ -162,6 +258,7 @@ impl<'a> EventColumns<'a> {
         self.reason.push(row.reason.as_deref());
         self.deaths.push(row.deaths);
         self.updated_at.push(row.updated_at);
+        self.summary.push(row.summary.as_deref());
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::rows::{
 
 pub(super) fn load(connection: &Connection, key: &str) -> rusqlite::Result<Case> {
     let Some(event) = read_event(connection, key)? else { return Ok(Case::default()) };
-    Ok(Case { event: Some(event), notifications: read_notifications(connection, key)? })
+    Ok(Case { event: Some(event), notifications: read_notifications(connection, key)?, ..Case::default() })
 }
 
 pub(super) fn read_event(connection: &Connection, key: &str) -> rusqlite::Result<Option<EventRow>> {
@@ -51,7 +51,7 @@ fn save_event(connection: &Connection, event: &EventRow) -> rusqlite::Result<()>
         "INSERT INTO event (",
         event_columns!(),
         ")
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
          ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, state = excluded.state,
            reason = excluded.reason, deaths = excluded.deaths, updated_at = excluded.updated_at"
     );
@@ -66,7 +66,8 @@ fn save_event(connection: &Connection, event: &EventRow) -> rusqlite::Result<()>
         event.time,
         event.deaths,
         event.first_seen,
-        event.updated_at
+        event.updated_at,
+        event.summary
     ];
     connection.prepare_cached(upsert)?.execute(values).map(drop)
 }

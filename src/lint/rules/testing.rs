@@ -28,10 +28,20 @@ impl House {
     }
 
     pub fn with_schema(schema: Value) -> Self {
+        Self::made(schema, "")
+    }
+
+    /// With this in its entry of the catalog.
+    pub fn with_policy(self, line: &str) -> Self {
+        let kind = self.catalog.iter().next().expect("one type");
+        Self { catalog: Self::made(kind.schema.document().clone(), line).catalog, config: self.config }
+    }
+
+    fn made(schema: Value, line: &str) -> Self {
         let policy = "[\"security.login\"]\nlane = \"standard\"\nchannels = \"auto\"\nemail_to = \"auth\"\n\
                       user_may_choose = true\nuser_may_mute = false\nfallback = true\nmax_age = \"6h\"\n";
         let files = [
-            ("events.toml".to_owned(), policy.to_owned()),
+            ("events.toml".to_owned(), format!("{policy}{line}\n")),
             ("schemas/security.login.json".to_owned(), schema.to_string()),
         ];
         let mut config = Config::built_in();
