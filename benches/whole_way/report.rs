@@ -69,6 +69,9 @@ pub struct Scaled {
     pub processes: usize,
     pub events_per_second: f64,
     pub cpu_per_thousand: Cpu,
+    /// The broker's, for taking and confirming the events before that.
+    pub publish_cpu_per_thousand: f64,
+    pub ledger_kib_per_event: f64,
 }
 
 #[derive(Default)]
@@ -195,14 +198,24 @@ impl Results {
 
     fn print_scaled(&self) {
         println!(
-            "\n{:<22}{:>10}{:>28}{:>12}{:>9}{:>8}",
-            "full queue, PostgreSQL", "events/s", "CPU s per 1,000: workers", "PostgreSQL", "broker", "sinks"
+            "\n{:<24}{:>9} | CPU s per 1,000:{:>8}{:>12}{:>8}{:>7}{:>12} | {:>18}",
+            "full queue, PostgreSQL",
+            "events/s",
+            "workers",
+            "PostgreSQL",
+            "broker",
+            "sinks",
+            "publishing",
+            "ledger KiB/event"
         );
-        for Scaled { processes, events_per_second, cpu_per_thousand } in &self.medians_of_scaled() {
-            let Cpu { workers, postgres, broker, sinks } = cpu_per_thousand;
+        for scaled in &self.medians_of_scaled() {
+            let Cpu { workers, postgres, broker, sinks } = scaled.cpu_per_thousand;
             println!(
-                "{:<22}{events_per_second:>10.0}{workers:>28.3}{postgres:>12.3}{broker:>9.3}{sinks:>8.3}",
-                format!("{processes} worker(s)")
+                "{:<24}{:>9.0} | {workers:>24.3}{postgres:>12.3}{broker:>8.3}{sinks:>7.3}{:>12.3} | {:>18.2}",
+                format!("{} worker(s)", scaled.processes),
+                scaled.events_per_second,
+                scaled.publish_cpu_per_thousand,
+                scaled.ledger_kib_per_event
             );
         }
     }
@@ -278,7 +291,9 @@ impl Scaled {
         json!({
             "processes": self.processes, "events_per_second": self.events_per_second,
             "cpu_seconds_per_1000":
-                {"workers": workers, "postgres": postgres, "broker": broker, "sinks": sinks}
+                {"workers": workers, "postgres": postgres, "broker": broker, "sinks": sinks},
+            "broker_cpu_seconds_per_1000_published": self.publish_cpu_per_thousand,
+            "ledger_kib_per_event": self.ledger_kib_per_event
         })
     }
 }

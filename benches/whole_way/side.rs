@@ -43,10 +43,9 @@ pub enum Running {
 }
 
 impl Running {
-    /// So many workers on one new ledger, all of which consume when this returns.
-    pub fn fleet(bench: &Bench, count: usize) -> Vec<Self> {
-        let ledger = database(bench);
-        let workers: Vec<_> = (0..count).map(|_| worker(bench, &ledger, "")).collect();
+    /// So many workers on one ledger, all of which consume when this returns.
+    pub fn fleet(bench: &Bench, ledger: &str, count: usize) -> Vec<Self> {
+        let workers: Vec<_> = (0..count).map(|_| worker(bench, ledger, "")).collect();
         for (worker, http) in &workers {
             worker.wait_ready(*http, A_MINUTE);
         }
