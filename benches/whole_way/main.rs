@@ -12,11 +12,15 @@ mod flat;
 mod options;
 mod raw;
 mod report;
+mod scaling;
 mod side;
 mod sinks;
+mod soak;
+mod start;
 mod storm;
 mod usage;
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use mimalloc::MiMalloc;
@@ -24,7 +28,7 @@ use support::{Postgres, RabbitMq, within};
 use tokio::runtime::Runtime;
 
 use crate::events::{Publisher, TYPE};
-use crate::options::Options;
+use crate::options::{Options, Task};
 use crate::report::{Latency, Pace, Results, Throughput};
 use crate::side::{Running, Side};
 use crate::sinks::Sinks;
@@ -51,38 +55,29 @@ pub struct Bench {
     runtime: Runtime,
 }
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [mode, url, queue, http, smtp] = arguments.as_slice()
         && mode == "raw"
     {
         let port = |text: &str| text.parse().expect("a port");
-        return raw::run(url, queue, port(http), port(smtp));
+        raw::run(url, queue, port(http), port(smtp));
+        return ExitCode::SUCCESS;
     }
-    let options = Options::parse(&arguments);
+    let task = Task::parse(&arguments);
     let bench = Bench {
         broker: RabbitMq::start(),
-        postgres: options.sides.contains(&Side::Postgres).then(Postgres::start),
+        postgres: task.needs_postgres().then(Postgres::start),
         sinks: Sinks::start(),
         runtime: Runtime::new().expect("a runtime"),
     };
     bench.declare();
-    let mut results = Results::default();
-    if options.full {
-        bench.full_queues(&options, &mut results);
+    match task {
+        Task::Compare(options) => bench.compare(&options),
+        Task::Soak(soak) if !soak::run(&bench, &soak) => return ExitCode::FAILURE,
+        Task::Soak(_) => {}
     }
-    for rate in &options.rates {
-        for side in &options.sides {
-            results.paced.push(bench.open_loop(*side, *rate, options.seconds));
-        }
-    }
-    if let Some(waiting) = options.storm {
-        results.storm = Some(storm::run(&bench, waiting));
-    }
-    results.print();
-    if let Some(file) = &options.json {
-        std::fs::write(file, results.json().to_string()).unwrap_or_else(|error| panic!("{file}: {error}"));
-    }
+    ExitCode::SUCCESS
 }
 
 impl Bench {
@@ -91,11 +86,30 @@ impl Bench {
         drop(Running::start(self, Side::Sqlite, ""));
     }
 
-    fn full_queues(&self, options: &Options, results: &mut Results) {
-        for round in 0..options.rounds {
+    fn compare(&self, options: &Options) {
+        let mut results = Results::default();
+        let workers = options.sides.iter().filter(|side| **side != Side::Raw);
+        if options.starts > 0 {
+            results.starts = workers.map(|side| start::run(self, *side, options.starts)).collect();
+        }
+        for round in options.full_queues() {
             for side in &options.sides {
                 results.full.push(self.full_queue(*side, round, options.events));
             }
+            for processes in &options.processes {
+                results.scaled.push(scaling::run(self, *processes, round, options.events));
+            }
+        }
+        for rate in &options.rates {
+            for side in &options.sides {
+                results.paced.push(self.open_loop(*side, *rate, options.seconds));
+            }
+        }
+        results.storm = options.storm.map(|waiting| storm::run(self, waiting));
+        results.print();
+        if let Some(file) = &options.json {
+            let json = results.json().to_string();
+            std::fs::write(file, json).unwrap_or_else(|error| panic!("{file}: {error}"));
         }
     }
 
@@ -158,8 +172,15 @@ impl Bench {
     }
 
     fn wait_accepted(&self, count: usize, running: &Running) {
-        within(PATIENCE, || (running.has_ended() || self.sinks.count() >= count).then_some(()))
-            .filter(|()| self.sinks.count() >= count)
-            .unwrap_or_else(|| panic!("{} of {count} arrived\n{}", self.sinks.count(), running.log()));
+        let log = || format!("{} of {count} arrived\n{}", self.sinks.count(), running.log());
+        wait_until(PATIENCE, || running.has_ended() || self.sinks.count() >= count, log);
+        assert!(self.sinks.count() >= count, "the process ended: {}", log());
     }
+}
+
+/// Panics with the log when it is not so in time.
+#[track_caller]
+fn wait_until(patience: Duration, is_so: impl Fn() -> bool, log: impl FnOnce() -> String) {
+    let so = within(patience, || is_so().then_some(()));
+    so.unwrap_or_else(|| panic!("waited {patience:?} in vain\n{}", log()));
 }

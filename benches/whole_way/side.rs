@@ -1,5 +1,6 @@
 //! What is compared, as processes.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -7,7 +8,10 @@ use crate::Bench;
 use crate::support::{Guard, Scratch, Worker, free_port, within};
 
 /// More than a start or an end takes.
-const A_MINUTE: Duration = Duration::from_secs(60);
+pub const A_MINUTE: Duration = Duration::from_secs(60);
+
+/// In the worker's folder.
+pub const SQLITE_FILE: &str = "ledger.db";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -39,23 +43,29 @@ pub enum Running {
 }
 
 impl Running {
+    /// So many workers on one ledger, all of which consume when this returns.
+    pub fn fleet(bench: &Bench, ledger: &str, count: usize) -> Vec<Self> {
+        let workers: Vec<_> = (0..count).map(|_| worker(bench, ledger, "")).collect();
+        for (worker, http) in &workers {
+            worker.wait_ready(*http, A_MINUTE);
+        }
+        workers.into_iter().map(|(worker, _)| Self::Worker(Box::new(worker))).collect()
+    }
+
     /// A process that begins with whatever is in the queue.
     pub fn launch(bench: &Bench, side: Side, more: &str) -> Self {
         match side {
             Side::Raw => Self::Raw(raw(bench)),
-            Side::Sqlite => Self::Worker(Box::new(worker(bench, "sqlite:ledger.db", more).0)),
-            Side::Postgres => Self::Worker(Box::new(worker(bench, &database(bench), more).0)),
+            side => Self::Worker(Box::new(worker(bench, &ledger(bench, side), more).0)),
         }
     }
 
     /// As [`Self::launch`], and it consumes when this returns.
     pub fn start(bench: &Bench, side: Side, more: &str) -> Self {
-        let ledger = match side {
-            Side::Raw => return Self::Raw(raw(bench)),
-            Side::Sqlite => "sqlite:ledger.db".to_owned(),
-            Side::Postgres => database(bench),
-        };
-        let (worker, http) = worker(bench, &ledger, more);
+        if side == Side::Raw {
+            return Self::Raw(raw(bench));
+        }
+        let (worker, http) = worker(bench, &ledger(bench, side), more);
         worker.wait_ready(http, A_MINUTE);
         Self::Worker(Box::new(worker))
     }
@@ -64,6 +74,14 @@ impl Running {
         match self {
             Self::Raw(raw) => raw.pid(),
             Self::Worker(worker) => worker.pid(),
+        }
+    }
+
+    /// A file in the worker's folder.
+    pub fn file(&self, name: &str) -> Option<PathBuf> {
+        match self {
+            Self::Raw(_) => None,
+            Self::Worker(worker) => Some(worker.path().join(name)),
         }
     }
 
@@ -119,6 +137,15 @@ fn raw(bench: &Bench) -> Guard {
     Guard::start(&scratch, &mut command)
 }
 
+/// A worker's new ledger.
+pub fn ledger(bench: &Bench, side: Side) -> String {
+    match side {
+        Side::Raw => panic!("the raw pipeline has no ledger"),
+        Side::Sqlite => format!("sqlite:{SQLITE_FILE}"),
+        Side::Postgres => database(bench),
+    }
+}
+
 /// A database that nothing was written to.
 fn database(bench: &Bench) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -126,7 +153,8 @@ fn database(bench: &Bench) -> String {
     postgres.create_database(&format!("ledger{}", NEXT.fetch_add(1, Ordering::Relaxed)))
 }
 
-fn worker(bench: &Bench, ledger: &str, more: &str) -> (Worker, u16) {
+/// A worker, and where its pages are.
+pub fn worker(bench: &Bench, ledger: &str, more: &str) -> (Worker, u16) {
     let http = free_port();
     let config = format!(
         r#"

@@ -1,7 +1,7 @@
 //! An SMS gateway and an SMTP server that keep nothing but when each event's message was accepted: on two cores their own work
 //! counts too.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,6 +21,8 @@ pub struct Sinks {
 struct Seen {
     /// Microseconds that an answer takes.
     delay: AtomicU64,
+    /// The SMS gateway takes nothing.
+    refuses: AtomicBool,
     accepted: Mutex<Vec<(usize, Instant)>>,
 }
 
@@ -54,6 +56,11 @@ impl Sinks {
     pub fn reset(&self, delay: Duration) {
         self.seen.delay.store(u64::try_from(delay.as_micros()).unwrap_or(u64::MAX), Ordering::Relaxed);
         self.locked().clear();
+    }
+
+    /// From now on the SMS gateway answers 503.
+    pub fn refuse(&self) {
+        self.seen.refuses.store(true, Ordering::Relaxed);
     }
 
     pub fn count(&self) -> usize {
@@ -116,6 +123,10 @@ async fn sms(stream: TcpStream, seen: Arc<Seen>) -> std::io::Result<()> {
         }
         let mut body = vec![0; length];
         stream.read_exact(&mut body).await?;
+        if seen.refuses.load(Ordering::Relaxed) {
+            stream.write_all(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n").await?;
+            continue;
+        }
         seen.accept(number(addressee(&body), 7)).await;
         stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 18\r\n\r\n{\"message_id\":\"1\"}").await?;
     }

@@ -57,6 +57,11 @@ impl Postgres {
         SHARED.get_or_init(Self::start)
     }
 
+    /// The process that started all others of the server.
+    pub fn pid(&self) -> u32 {
+        self.server().as_ref().expect("the server runs").pid()
+    }
+
     pub fn port(&self) -> u16 {
         self.port
     }

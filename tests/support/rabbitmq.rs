@@ -88,6 +88,11 @@ impl RabbitMq {
         self.port
     }
 
+    /// The broker's own process number; the process that we started is a shell that waits for it.
+    pub fn pid(&self) -> u32 {
+        self.read("pid").trim().parse().expect("it was started and wrote its number")
+    }
+
     pub fn url(&self) -> String {
         format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
     }
@@ -208,11 +213,11 @@ impl RabbitMq {
         format!("{}/{name}", self.name)
     }
 
-    /// Sends a signal to the broker itself; the process that we started is a shell that waits for it.
+    /// Sends a signal to the broker itself.
     fn signal(&self, name: &str) {
         assert!(self.is_started(), "no {name}: the node was killed and not started again");
-        let pid = self.read("pid");
-        assert!(guard::kill(name, &[pid.trim().to_owned()]), "no {name} to the broker, process {pid:?}");
+        let pid = self.pid();
+        assert!(guard::kill(name, &[pid.to_string()]), "no {name} to the broker, process {pid}");
     }
 
     /// Whether the node answers a client's first bytes, which it does when all of it is up.
