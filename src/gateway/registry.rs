@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::turns::Turns;
-use super::{Balance, BuildError, EmailConfig, Gateway, Rate, SmsConfig};
+use super::{Balance, BuildError, EmailConfig, Gateway, OnUnknown, Rate, SmsConfig};
 use crate::clock::Steady;
 use crate::drain::Drain;
 use crate::plan::Channel;
@@ -62,9 +62,10 @@ impl Gateways {
         }
     }
 
-    /// Whether one of a channel's gateways tells later what became of its messages.
+    /// Whether one of a channel's gateways tells later what became of its messages, or is waited for as if it did.
     pub fn take_receipts(&self, channel: Channel) -> bool {
-        self.of(channel).iter().any(Gateway::takes_receipts)
+        let tells = |it: &Gateway| it.takes_receipts() || it.on_unknown() == OnUnknown::Wait;
+        self.of(channel).iter().any(tells)
     }
 
     /// The gateways of a channel in the order in which they are tried for a notification: the same for all its attempts.
