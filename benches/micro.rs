@@ -178,9 +178,11 @@ fn claim(number: u64) -> Claim {
             template_version: "6e6d6314303b".to_owned(),
             gateway: Some("primary".to_owned()),
             by_reference: false,
+            day_limit: None,
         }],
         revive: Revive::Always,
         lease: Duration::from_secs(60),
+        rules: None,
     }
 }
 
