@@ -106,8 +106,8 @@ mod tests {
         assert_eq!(words(1, 3).as_deref(), Some("1 a second over 3 replicas = 0.33 each"));
     }
 
-    #[tokio::test]
-    async fn a_storm_of_standard_messages_leaves_places_for_critical_ones() {
+    #[test]
+    fn a_storm_of_standard_messages_leaves_places_for_critical_ones() {
         for (count, standard) in [(1, 1), (2, 1), (8, 7), (16, 15), (64, 60)] {
             let places = Places::new(count);
             let next = |lane| places.next(lane).now_or_never();
