@@ -2,7 +2,7 @@
 //!
 //! Acknowledging one by one costs a third of the throughput, so what is done without a gap goes in one `multiple`
 //! acknowledgement. A slow delivery must not hold back those behind it: what has waited behind a gap for a while, or in a
-//! crowd that takes up a quarter of the prefetch, is acknowledged one by one.
+//! crowd that takes up half of the prefetch, is acknowledged one by one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -20,7 +20,7 @@ const ACK_EVERY: Duration = Duration::from_millis(5);
 
 /// Looks for which something waits behind a gap: mail takes several round trips where an SMS takes one, and most gaps
 /// close in that time.
-const PATIENCE: u64 = 3;
+const PATIENCE: u64 = 8;
 
 /// The deliveries of one channel that are done but not acknowledged yet.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl AckWindow {
     /// Of a channel that gets so many deliveries at once.
     pub fn new(prefetch: u16) -> Self {
         Self {
-            crowd: usize::from(prefetch) / 4,
+            crowd: usize::from(prefetch) / 2,
             round: 0,
             low: 0,
             done: BTreeMap::new(),
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_crowd_behind_a_gap_is_not_held_back_until_the_prefetch_is_used_up() {
-        let mut window = AckWindow::new(16);
+        let mut window = AckWindow::new(8);
         (2..=5).for_each(|tag| window.done(tag));
         assert_eq!((window.take(), window.take()), (vec![], vec![]));
         window.done(6);
