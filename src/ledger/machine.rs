@@ -16,15 +16,17 @@
 //! the engine commits again.
 
 mod protect;
+mod receipt;
 
 use std::mem::replace;
 use std::time::Duration;
 
 use self::protect::{held_back, judge, limit};
+use self::receipt::{brought, receipt};
 use super::memory::Memory;
 use super::operation::{
-    Answer, Attempt, Claim, ClaimAnswer, Close, EventState, Fate, Grant, Held, MessageName, Receipt,
-    ReceiptAnswer, Renew, Revive, Settle, SettleAnswer, Settled, Step, TargetRecord, UnknownAttempt,
+    Answer, Attempt, Claim, ClaimAnswer, Close, EventState, Grant, Held, MessageName, Renew, Revive, Settle,
+    SettleAnswer, Settled, Step, TargetRecord, UnknownAttempt,
 };
 use super::pseudonym::differ;
 use super::rows::{Case, EventRow, NotificationRow, State, after, receipt_key};
@@ -304,84 +306,6 @@ fn close(case: &mut Case, close: &Close, now: i64) -> bool {
         event.deaths = event.deaths.max(i64::from(close.deaths));
     }
     mine
-}
-
-/// The first end counts: states never go backwards. A message that is said to have arrived was accepted, whatever we
-/// thought of it; that it did not arrive counts only from the gateway that has it.
-fn receipt(case: &mut Case, receipt: &Receipt, now: i64) -> ReceiptAnswer {
-    let Some(row) = case.named(&receipt.message) else { return ReceiptAnswer::Stranger };
-    let is_anew = row.state == State::Undelivered && row.sealed.is_some();
-    match said(row, receipt) {
-        Some(state) => note(row, state, receipt, now),
-        // It was written down, and nobody could bring the event to its lane yet.
-        None if is_anew && matches!(receipt.fate, Fate::Undelivered { .. }) => {}
-        None => return ReceiptAnswer::Stale,
-    }
-    let target = row.target.clone();
-    let sealed =
-        row.sealed.clone().filter(|_| row.state == State::Undelivered && row.sealed_until >= Some(now));
-    let Some(event) = &mut case.event else { return ReceiptAnswer::Stranger };
-    let reopened = sealed.map(|sealed| {
-        if event.state != EventState::Open {
-            event.end(EventState::Open, None, now);
-        }
-        event.reopened(target, sealed)
-    });
-    ReceiptAnswer::Applied { event_id: event.id.clone(), reopened }
-}
-
-/// The state that a receipt brings a notification to; nothing when it says nothing new.
-fn said(row: &NotificationRow, receipt: &Receipt) -> Option<State> {
-    let is_at = |gateway: &Option<String>| receipt.gateway.is_none() || *gateway == receipt.gateway;
-    let has_it = match row.state {
-        State::Accepted | State::InFlight => is_at(&row.gateway),
-        State::Unknown => is_at(&row.gateway) || is_at(&row.unknown_at),
-        State::Retry | State::Failed | State::Delivered | State::Undelivered => false,
-    };
-    match (&receipt.fate, row.state) {
-        (_, State::Delivered | State::Undelivered) => None,
-        (Fate::Delivered, _) => Some(State::Delivered),
-        (Fate::Undelivered { .. }, _) if has_it => Some(State::Undelivered),
-        (Fate::Underway, State::Unknown) if has_it => Some(State::Accepted),
-        (Fate::Undelivered { .. } | Fate::Underway, _) => None,
-    }
-}
-
-fn note(row: &mut NotificationRow, state: State, receipt: &Receipt, now: i64) {
-    let reason = match &receipt.fate {
-        Fate::Undelivered { reason } => Some(reason.to_string()),
-        Fate::Underway | Fate::Delivered => None,
-    };
-    row.add(&receipt_line(row, state, receipt, reason.clone()), now);
-    row.state = state;
-    row.reason = reason;
-    row.gateway = receipt.gateway.clone().or(row.gateway.take());
-    row.provider_id = receipt.provider_id.clone().or(row.provider_id.take());
-    if state == State::Delivered {
-        row.unseal();
-    }
-    row.touch(now);
-}
-
-/// A receipt as the notification's story tells it, among its attempts.
-fn receipt_line(row: &NotificationRow, state: State, receipt: &Receipt, reason: Option<String>) -> Attempt {
-    let gateway = receipt.gateway.clone().or_else(|| row.gateway.clone()).unwrap_or_default();
-    Attempt {
-        at: receipt.at,
-        gateway,
-        outcome: Attempt::receipt(state.as_str()),
-        reason: reason.map(Into::into),
-        detail: receipt.code.clone(),
-        provider_id: receipt.provider_id.clone(),
-        ms: 0,
-    }
-}
-
-fn brought(case: &mut Case, target: &str, now: i64) {
-    if let Some(row) = case.notification(target) {
-        row.unseal();
-        row.touch(now);
-    }
 }
 
 impl From<Settled> for State {

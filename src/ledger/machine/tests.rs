@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ledger::operation::EventRecord;
+use crate::ledger::operation::{EventRecord, Fate, Receipt, ReceiptAnswer};
 
 const LEASE: i64 = 100;
 
